@@ -1,0 +1,73 @@
+/** Everything that can be said about a run. Every reporter is an exhaustive switch over `RunEvent`. */
+import type { ProcessIdentity } from './claim.ts';
+import type { EnvironmentProblem } from './failure.ts';
+import type { Outcome, Usage } from './outcome.ts';
+import type { RunOptions } from './options.ts';
+import type { Refusal, Task, TaskState } from './task.ts';
+
+/** What the agent is doing, for the live view; `text` is already one printable line. */
+export interface AgentActivity {
+  readonly kind: 'command' | 'file-change' | 'message' | 'reasoning' | 'error' | 'other';
+  readonly text: string;
+}
+
+/** Who holds a task that this run cannot take. */
+export type Holder =
+  | { readonly kind: 'alive'; readonly owner: ProcessIdentity; readonly silentForMs?: number }
+  | { readonly kind: 'dead'; readonly owner: ProcessIdentity }
+  | { readonly kind: 'earlier-boot'; readonly owner: ProcessIdentity }
+  | { readonly kind: 'elsewhere'; readonly owner: ProcessIdentity; readonly why: string }
+  | { readonly kind: 'damaged'; readonly why: string };
+
+/** How a claim that a dead owner left behind was put right. */
+export type ReapResult =
+  | { readonly kind: 'given-back' }
+  | { readonly kind: 'rolled-forward'; readonly state: 'completed' | 'failed' }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'unkillable'; readonly pids: readonly number[] }
+  | { readonly kind: 'waiting'; readonly pids: readonly number[] };
+
+export interface RunSummary {
+  /** Tasks of the set that were completed before this run began. */
+  readonly alreadyCompleted: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly givenBack: number;
+  /** Failed before this run and left alone by `--no-retry-failed`. */
+  readonly leftFailed: number;
+  readonly inProgressElsewhere: number;
+  /** Completed or failed by other processes while this run was on. */
+  readonly finishedElsewhere: number;
+  readonly pending: number;
+  readonly refused: number;
+  readonly retries: number;
+  readonly reaped: number;
+  readonly warnings: number;
+  readonly durationMs: number;
+  readonly usage: Usage;
+}
+
+export type RunEvent =
+  | {
+      readonly kind: 'run-started';
+      readonly run: string;
+      readonly options: RunOptions;
+      readonly codex: string;
+      readonly total: number;
+      readonly states: Readonly<Record<TaskState, number>>;
+      readonly refused: readonly Refusal[];
+    }
+  /** Something the user should know; nothing stops for it. */
+  | { readonly kind: 'notice'; readonly message: string }
+  | { readonly kind: 'attempt-started'; readonly task: Task; readonly attempt: number; readonly claim: string; readonly pid: number }
+  | { readonly kind: 'attempt-activity'; readonly task: Task; readonly activity: AgentActivity }
+  | { readonly kind: 'attempt-ended'; readonly task: Task; readonly outcome: Outcome; readonly log?: string }
+  | { readonly kind: 'retry-scheduled'; readonly task: Task; readonly attempt: number; readonly waitMs: number }
+  | { readonly kind: 'reaped'; readonly task: Task; readonly owner: ProcessIdentity; readonly result: ReapResult }
+  /** A task that stays in progress for a reason that a person has to look at; said once for each reason. */
+  | { readonly kind: 'held'; readonly task: Task; readonly why: string; readonly hint: string }
+  | { readonly kind: 'draining'; readonly running: number }
+  | { readonly kind: 'aborting'; readonly running: number; readonly signal: string }
+  | { readonly kind: 'stopped'; readonly problem: EnvironmentProblem }
+  | { readonly kind: 'dry-run'; readonly task: Task; readonly command: readonly string[]; readonly promptBytes: number }
+  | { readonly kind: 'run-finished'; readonly summary: RunSummary; readonly exitCode: number };

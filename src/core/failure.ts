@@ -1,0 +1,96 @@
+/** Why an attempt did not succeed, as facts; the wording for people is `describeFailure`. */
+import { formatDuration } from './duration.ts';
+import { unreachable } from './unreachable.ts';
+
+/** What counts against the task. */
+export type Failure =
+  | { readonly kind: 'turn-failed'; readonly message: string; readonly transient: boolean }
+  | { readonly kind: 'exited-nonzero'; readonly code: number; readonly message: string }
+  | { readonly kind: 'no-terminal-event' }
+  | { readonly kind: 'signalled'; readonly signal: string }
+  | { readonly kind: 'timed-out'; readonly afterMs: number }
+  | { readonly kind: 'log-too-large'; readonly bytes: number }
+  | { readonly kind: 'owner-died'; readonly times: number }
+  | { readonly kind: 'worker-crashed'; readonly message: string }
+  | { readonly kind: 'unexpected'; readonly message: string };
+
+/** What stops the whole run: no task is failed for it, and the exit code is 3. */
+export type EnvironmentProblem =
+  | { readonly kind: 'codex-not-started'; readonly command: string; readonly errno: string }
+  | { readonly kind: 'not-logged-in'; readonly message: string }
+  | { readonly kind: 'model-refused'; readonly model: string; readonly message: string }
+  | { readonly kind: 'usage-limit'; readonly message: string }
+  | { readonly kind: 'bad-invocation'; readonly message: string }
+  | { readonly kind: 'storage'; readonly message: string };
+
+/** Whether another attempt may go better. A dialect, a size or a bug of ours does not change by waiting. */
+export function isRetriable(failure: Failure): boolean {
+  switch (failure.kind) {
+    case 'turn-failed':
+      return failure.transient;
+    case 'exited-nonzero':
+    case 'no-terminal-event':
+    case 'signalled':
+    case 'timed-out':
+    case 'worker-crashed':
+      return true;
+    case 'log-too-large':
+    case 'owner-died':
+    case 'unexpected':
+      return false;
+    default:
+      return unreachable(failure);
+  }
+}
+
+/** One line for people: what happened, in Codex's own words where it spoke. */
+export function describeFailure(failure: Failure): string {
+  switch (failure.kind) {
+    case 'turn-failed':
+      return failure.message;
+    case 'exited-nonzero':
+      return failure.message === '' ? `Codex exited with code ${failure.code}` : failure.message;
+    case 'no-terminal-event':
+      return 'Codex exited with code 0 but never said that its turn was completed';
+    case 'signalled':
+      return `Codex was killed by ${failure.signal}`;
+    case 'timed-out':
+      return `timed out after ${formatDuration(failure.afterMs)}`;
+    case 'log-too-large':
+      return `the agent printed more than ${Math.floor(failure.bytes / 1_048_576)} MiB`;
+    case 'owner-died':
+      return `the worker died ${failure.times} times on this task`;
+    case 'worker-crashed':
+      return `a worker thread of codex-worker crashed: ${failure.message}`;
+    case 'unexpected':
+      return `a bug in codex-worker, please report it: ${failure.message}`;
+    default:
+      return unreachable(failure);
+  }
+}
+
+/** What stopped the run, and what to do about it. */
+export function describeProblem(problem: EnvironmentProblem): { message: string; hint: string } {
+  switch (problem.kind) {
+    case 'codex-not-started':
+      return {
+        message: `could not start Codex (${problem.command}): ${problem.errno}`,
+        hint: 'install it with "npm install -g @openai/codex", or set CODEX_CMD to its path',
+      };
+    case 'not-logged-in':
+      return { message: `Codex has no valid login: ${problem.message}`, hint: 'run "codex login", or set CODEX_API_KEY' };
+    case 'model-refused':
+      return {
+        message: `the model ${problem.model} was refused: ${problem.message}`,
+        hint: 'choose another with --model, or --model inherit to use the one in Codex\'s own configuration',
+      };
+    case 'usage-limit':
+      return { message: problem.message, hint: 'start the same command again once the limit is reset; nothing is lost' };
+    case 'bad-invocation':
+      return { message: `Codex refused its arguments: ${problem.message}`, hint: 'look at --codex-config, --cd and at "codex --version"' };
+    case 'storage':
+      return { message: `storage error: ${problem.message}`, hint: 'free or repair the disk, then start the same command again' };
+    default:
+      return unreachable(problem);
+  }
+}

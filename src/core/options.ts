@@ -1,0 +1,88 @@
+/** The options of a run as the rest of the program sees them: every value checked, every default filled in. */
+import leven from 'leven';
+import { parseDuration } from './duration.ts';
+import { UsageError } from './errors.ts';
+
+export const MODES = ['dry-run', 'read-only', 'workspace-write', 'danger-full-access'] as const;
+export type Mode = (typeof MODES)[number];
+export const APPROVALS = ['never', 'on-request', 'on-failure', 'untrusted'] as const;
+export type Approval = (typeof APPROVALS)[number];
+export const ORPHANS = ['end', 'wait'] as const;
+export type Orphans = (typeof ORPHANS)[number];
+
+export const DEFAULT_MODEL = 'o4-mini';
+export const DEFAULT_PATTERN = '*.md';
+export const MAX_CONCURRENCY = 256;
+
+export interface RunOptions {
+  readonly patterns: readonly string[];
+  /** `inherit` leaves the choice to Codex's own configuration. */
+  readonly model: string;
+  readonly mode: Mode;
+  readonly concurrency: number;
+  readonly timeoutMs?: number;
+  readonly retries: number;
+  readonly approval: Approval;
+  /** Where the agents work: an absolute path. */
+  readonly workingDirectory: string;
+  readonly retryFailed: boolean;
+  readonly rerunCompleted: boolean;
+  readonly rerunChanged: boolean;
+  readonly codexConfig: readonly string[];
+  readonly cleanupStaleMs?: number;
+  readonly takeoverAfterMs?: number;
+  readonly orphans: Orphans;
+}
+
+/** What was typed for one option, for the sentence about it. */
+const got = (option: string, value: string) => `${option}: got ${JSON.stringify(value)}`;
+
+/** The word of `allowed` that `given` was probably meant to be. */
+export function didYouMean(given: string, allowed: readonly string[]): string | undefined {
+  const near = allowed
+    .map((word) => ({ word, distance: leven(given.toLowerCase(), word) }))
+    .filter(({ word, distance }) => distance <= Math.max(1, Math.floor(word.length / 3)))
+    .sort((a, b) => a.distance - b.distance)[0];
+  return near && `did you mean ${near.word}?`;
+}
+
+/** One of `allowed`; throws UsageError. */
+export function oneOf<T extends string>(option: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((word) => word === value);
+  if (found === undefined)
+    throw new UsageError(`${got(option, value)}; allowed are ${allowed.join(', ')}`, didYouMean(value, allowed));
+  return found;
+}
+
+/** A whole number from `min` to `max`, both included; throws UsageError. */
+export function wholeNumber(option: string, value: string, min: number, max: number): number {
+  const n = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(n >= min && n <= max)) throw new UsageError(`${got(option, value)}; allowed is a whole number from ${min} to ${max}`);
+  return n;
+}
+
+/** A duration above zero, in ms; throws UsageError. */
+export function duration(option: string, value: string): number {
+  const ms = parseDuration(value);
+  if (ms === undefined || ms < 1)
+    throw new UsageError(`${got(option, value)}; allowed is a duration above zero`, 'seconds, or for example 90s, 30m, 2h');
+  if (ms > 2_147_483_647) throw new UsageError(`${got(option, value)}; the longest duration is 24d`);
+  return ms;
+}
+
+/** A model name as Codex takes it: it can never be taken for an option. Throws UsageError. */
+export function modelName(option: string, value: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}$/.test(value))
+    throw new UsageError(
+      `${got(option, value)}; allowed is a model name (letters, digits and . _ : / @ + -)`,
+      `for example ${DEFAULT_MODEL}, or inherit for the one in Codex's configuration`,
+    );
+  return value;
+}
+
+/** `key=value` for Codex's `-c`; throws UsageError. */
+export function codexSetting(value: string): string {
+  if (!/^[A-Za-z0-9_][A-Za-z0-9_."'-]*=/.test(value) || value.includes('\0'))
+    throw new UsageError(`${got('--codex-config', value)}; allowed is key=value`, "for example --codex-config model_reasoning_effort='\"low\"'");
+  return value;
+}

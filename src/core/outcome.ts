@@ -1,0 +1,60 @@
+/** How an attempt ended. It crosses the thread boundary by value, so it is plain data all the way down. */
+import type { EnvironmentProblem, Failure } from './failure.ts';
+
+/** How a child ended. `ended-by-us` wins over the code or signal that our own signals caused. */
+export type ChildExit =
+  | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'signalled'; readonly signal: string }
+  | { readonly kind: 'ended-by-us'; readonly why: EndReason; readonly code: number | null; readonly signal: string | null };
+
+export type EndReason = 'timed-out' | 'interrupted' | 'claim-lost' | 'log-too-large' | 'storage';
+
+/** Tokens, as Codex reports them; `cached` is part of `input`. */
+export interface Usage {
+  readonly input: number;
+  readonly cached: number;
+  readonly output: number;
+}
+
+export function addUsage(a: Usage, b: Usage): Usage {
+  return { input: a.input + b.input, cached: a.cached + b.cached, output: a.output + b.output };
+}
+
+export const NO_USAGE: Usage = { input: 0, cached: 0, output: 0 };
+
+/** Why a claimed task was put back without a result. */
+export type ReturnReason =
+  | { readonly kind: 'interrupted' }
+  | { readonly kind: 'claim-lost' }
+  | { readonly kind: 'environment'; readonly problem: EnvironmentProblem };
+
+/** Why nothing was run. */
+export type SkipReason = 'already-claimed' | 'already-completed' | 'failed-elsewhere' | 'task-changed' | 'task-gone';
+
+export type Outcome =
+  | {
+      readonly kind: 'succeeded';
+      readonly attempt: number;
+      readonly durationMs: number;
+      readonly usage: Usage;
+      readonly warnings: readonly string[];
+      readonly answer: string;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly attempt: number;
+      readonly durationMs: number;
+      readonly usage: Usage;
+      readonly warnings: readonly string[];
+      readonly failure: Failure;
+      readonly willRetry: boolean;
+    }
+  | {
+      readonly kind: 'returned';
+      readonly attempt: number;
+      readonly durationMs: number;
+      readonly usage: Usage;
+      readonly reason: ReturnReason;
+    }
+  | { readonly kind: 'skipped'; readonly reason: SkipReason }
+  | { readonly kind: 'refused'; readonly why: string };

@@ -1,0 +1,53 @@
+/** What the commands other than `run` return: data, which `report/` renders for people or as JSON. */
+import type { Holder } from './event.ts';
+import type { Refusal, Task, TaskState } from './task.ts';
+
+export interface TaskStatus {
+  readonly task: Task;
+  readonly state: TaskState;
+  /** For a task in progress: who holds it, since when (ISO time), and the last heartbeat (ISO time). */
+  readonly holder?: Holder;
+  readonly attempt?: number;
+  readonly since?: string;
+  readonly heartbeatAt?: string;
+  /** Processes of a dead owner's agent that still run. */
+  readonly orphans?: readonly number[];
+  /** For a failed task: the reason in its log, one line. */
+  readonly reason?: string;
+  /** The log to read: the mirror of a running task, or its result. */
+  readonly log?: string;
+}
+
+export interface StatusReport {
+  readonly counts: Readonly<Record<TaskState, number>>;
+  readonly total: number;
+  readonly tasks: readonly TaskStatus[];
+  readonly refused: readonly Refusal[];
+}
+
+/** One thing that `clean` or `reset` did, or with --dry-run would do, or left alone for the reason given. */
+export interface TidyAction {
+  readonly label: string;
+  readonly done: 'reaped' | 'removed' | 'killed' | 'taken-over' | 'forced' | 'reset' | 'skipped';
+  readonly detail: string;
+}
+
+export interface TidyReport {
+  readonly actions: readonly TidyAction[];
+  readonly dryRun: boolean;
+  /** The user answered no, and nothing was done. */
+  readonly declined: boolean;
+  readonly exitCode: 0 | 1;
+}
+
+export interface DoctorCheck {
+  readonly name: string;
+  readonly verdict: 'ok' | 'warning' | 'failed';
+  readonly found: string;
+  /** What to do next; there is none when all is well. */
+  readonly next?: string;
+}
+
+export interface DoctorReport {
+  readonly checks: readonly DoctorCheck[];
+}
