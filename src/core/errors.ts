@@ -38,5 +38,17 @@ export function errnoOf(error: unknown): string {
 
 /** The disk, not the task: what a run stops for with exit code 3, and no task is failed for. */
 export function isStorageError(error: unknown): error is NodeJS.ErrnoException {
-  return isErrno(error, 'EIO', 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'ESTALE', 'EMFILE', 'ENFILE', 'ENOMEM');
+  return isErrno(
+    error,
+    'EIO',
+    'ENOSPC',
+    'EDQUOT',
+    'EROFS',
+    'EACCES',
+    'EPERM',
+    'ESTALE',
+    'EMFILE',
+    'ENFILE',
+    'ENOMEM',
+  );
 }

@@ -25,7 +25,8 @@ export type ReapResult =
   | { readonly kind: 'rolled-forward'; readonly state: 'completed' | 'failed' }
   | { readonly kind: 'gone' }
   | { readonly kind: 'unkillable'; readonly pids: readonly number[] }
-  | { readonly kind: 'waiting'; readonly pids: readonly number[] };
+  | { readonly kind: 'waiting'; readonly pids: readonly number[] }
+  | { readonly kind: 'blocked'; readonly why: string };
 
 export interface RunSummary {
   /** Tasks of the set that were completed before this run began. */
@@ -38,6 +39,8 @@ export interface RunSummary {
   readonly inProgressElsewhere: number;
   /** Completed or failed by other processes while this run was on. */
   readonly finishedElsewhere: number;
+  /** In progress for a reason that only a person can change; part of `inProgressElsewhere`. */
+  readonly held: number;
   readonly pending: number;
   readonly refused: number;
   readonly retries: number;
@@ -59,15 +62,36 @@ export type RunEvent =
     }
   /** Something the user should know; nothing stops for it. */
   | { readonly kind: 'notice'; readonly message: string }
-  | { readonly kind: 'attempt-started'; readonly task: Task; readonly attempt: number; readonly claim: string; readonly pid: number }
+  | {
+      readonly kind: 'attempt-started';
+      readonly task: Task;
+      readonly attempt: number;
+      readonly claim: string;
+      readonly pid: number;
+    }
   | { readonly kind: 'attempt-activity'; readonly task: Task; readonly activity: AgentActivity }
   | { readonly kind: 'attempt-ended'; readonly task: Task; readonly outcome: Outcome; readonly log?: string }
-  | { readonly kind: 'retry-scheduled'; readonly task: Task; readonly attempt: number; readonly waitMs: number }
-  | { readonly kind: 'reaped'; readonly task: Task; readonly owner: ProcessIdentity; readonly result: ReapResult }
+  | {
+      readonly kind: 'retry-scheduled';
+      readonly task: Task;
+      readonly attempt: number;
+      readonly waitMs: number;
+    }
+  | {
+      readonly kind: 'reaped';
+      readonly task: Task;
+      readonly owner: ProcessIdentity;
+      readonly result: ReapResult;
+    }
   /** A task that stays in progress for a reason that a person has to look at; said once for each reason. */
   | { readonly kind: 'held'; readonly task: Task; readonly why: string; readonly hint: string }
   | { readonly kind: 'draining'; readonly running: number }
   | { readonly kind: 'aborting'; readonly running: number; readonly signal: string }
   | { readonly kind: 'stopped'; readonly problem: EnvironmentProblem }
-  | { readonly kind: 'dry-run'; readonly task: Task; readonly command: readonly string[]; readonly promptBytes: number }
+  | {
+      readonly kind: 'dry-run';
+      readonly task: Task;
+      readonly command: readonly string[];
+      readonly promptBytes: number;
+    }
   | { readonly kind: 'run-finished'; readonly summary: RunSummary; readonly exitCode: number };

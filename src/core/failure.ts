@@ -78,18 +78,30 @@ export function describeProblem(problem: EnvironmentProblem): { message: string;
         hint: 'install it with "npm install -g @openai/codex", or set CODEX_CMD to its path',
       };
     case 'not-logged-in':
-      return { message: `Codex has no valid login: ${problem.message}`, hint: 'run "codex login", or set CODEX_API_KEY' };
+      return {
+        message: `Codex has no valid login: ${problem.message}`,
+        hint: 'run "codex login", or set CODEX_API_KEY',
+      };
     case 'model-refused':
       return {
         message: `the model ${problem.model} was refused: ${problem.message}`,
-        hint: 'choose another with --model, or --model inherit to use the one in Codex\'s own configuration',
+        hint: "choose another with --model, or --model inherit to use the one in Codex's own configuration",
       };
     case 'usage-limit':
-      return { message: problem.message, hint: 'start the same command again once the limit is reset; nothing is lost' };
+      return {
+        message: problem.message,
+        hint: 'start the same command again once the limit is reset; nothing is lost',
+      };
     case 'bad-invocation':
-      return { message: `Codex refused its arguments: ${problem.message}`, hint: 'look at --codex-config, --cd and at "codex --version"' };
+      return {
+        message: `Codex refused its arguments: ${problem.message}`,
+        hint: 'look at --codex-config, --cd and at "codex --version"',
+      };
     case 'storage':
-      return { message: `storage error: ${problem.message}`, hint: 'free or repair the disk, then start the same command again' };
+      return {
+        message: `storage error: ${problem.message}`,
+        hint: 'free or repair the disk, then start the same command again',
+      };
     default:
       return unreachable(problem);
   }

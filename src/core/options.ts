@@ -13,6 +13,9 @@ export type Orphans = (typeof ORPHANS)[number];
 export const DEFAULT_MODEL = 'o4-mini';
 export const DEFAULT_PATTERN = '*.md';
 export const MAX_CONCURRENCY = 256;
+export const MAX_RETRIES = 100;
+/** A worker renews its claim every few seconds; less silence than this says nothing about it, whatever was typed. */
+export const SHORTEST_SILENCE_MS = 60_000;
 
 export interface RunOptions {
   readonly patterns: readonly string[];
@@ -50,14 +53,18 @@ export function didYouMean(given: string, allowed: readonly string[]): string | 
 export function oneOf<T extends string>(option: string, value: string, allowed: readonly T[]): T {
   const found = allowed.find((word) => word === value);
   if (found === undefined)
-    throw new UsageError(`${got(option, value)}; allowed are ${allowed.join(', ')}`, didYouMean(value, allowed));
+    throw new UsageError(
+      `${got(option, value)}; allowed are ${allowed.join(', ')}`,
+      didYouMean(value, allowed),
+    );
   return found;
 }
 
 /** A whole number from `min` to `max`, both included; throws UsageError. */
 export function wholeNumber(option: string, value: string, min: number, max: number): number {
   const n = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
-  if (!(n >= min && n <= max)) throw new UsageError(`${got(option, value)}; allowed is a whole number from ${min} to ${max}`);
+  if (!(n >= min && n <= max))
+    throw new UsageError(`${got(option, value)}; allowed is a whole number from ${min} to ${max}`);
   return n;
 }
 
@@ -65,9 +72,34 @@ export function wholeNumber(option: string, value: string, min: number, max: num
 export function duration(option: string, value: string): number {
   const ms = parseDuration(value);
   if (ms === undefined || ms < 1)
-    throw new UsageError(`${got(option, value)}; allowed is a duration above zero`, 'seconds, or for example 90s, 30m, 2h');
+    throw new UsageError(
+      `${got(option, value)}; allowed is a duration above zero`,
+      'seconds, or for example 90s, 30m, 2h',
+    );
   if (ms > 2_147_483_647) throw new UsageError(`${got(option, value)}; the longest duration is 24d`);
   return ms;
+}
+
+/** How long a worker must have been silent before its task may be taken away; throws UsageError. */
+export function silence(option: string, value: string): number {
+  const ms = duration(option, value);
+  if (ms < SHORTEST_SILENCE_MS)
+    throw new UsageError(
+      `${got(option, value)}; allowed is a duration of at least ${SHORTEST_SILENCE_MS / 1_000}s`,
+      'a worker that is alive may be silent for a moment; a bare number is seconds',
+    );
+  return ms;
+}
+
+/** A glob that stays inside the directories given; throws UsageError. */
+export function taskPattern(value: string): string {
+  const inside = value.trim() !== '' && !value.startsWith('/') && !value.split('/').includes('..');
+  if (!inside || value.includes('\0'))
+    throw new UsageError(
+      `${got('--pattern', value)}; allowed is a glob inside the directory`,
+      "for example --pattern '*.txt', or '**/*.md' for the directories below as well",
+    );
+  return value;
 }
 
 /** A model name as Codex takes it: it can never be taken for an option. Throws UsageError. */
@@ -80,9 +112,26 @@ export function modelName(option: string, value: string): string {
   return value;
 }
 
+/** What has an option of its own here, and would undo it if it were handed to Codex behind its back. */
+const OWN_OPTION_OF: Readonly<Record<string, string>> = {
+  model: '--model',
+  sandbox_mode: '--mode',
+  approval_policy: '--approval',
+};
+
 /** `key=value` for Codex's `-c`; throws UsageError. */
 export function codexSetting(value: string): string {
-  if (!/^[A-Za-z0-9_][A-Za-z0-9_."'-]*=/.test(value) || value.includes('\0'))
-    throw new UsageError(`${got('--codex-config', value)}; allowed is key=value`, "for example --codex-config model_reasoning_effort='\"low\"'");
+  const key = /^([A-Za-z0-9_][A-Za-z0-9_."'-]*)=/.exec(value)?.[1];
+  if (key === undefined || value.includes('\0'))
+    throw new UsageError(
+      `${got('--codex-config', value)}; allowed is key=value`,
+      `for example --codex-config 'model_reasoning_effort="low"'`,
+    );
+  const own = OWN_OPTION_OF[key.replace(/["']/g, '')];
+  if (own)
+    throw new UsageError(
+      `${got('--codex-config', value)}; this one has an option of its own`,
+      `use ${own} instead`,
+    );
   return value;
 }

@@ -5,7 +5,12 @@ import type { EnvironmentProblem, Failure } from './failure.ts';
 export type ChildExit =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'signalled'; readonly signal: string }
-  | { readonly kind: 'ended-by-us'; readonly why: EndReason; readonly code: number | null; readonly signal: string | null };
+  | {
+      readonly kind: 'ended-by-us';
+      readonly why: EndReason;
+      readonly code: number | null;
+      readonly signal: string | null;
+    };
 
 export type EndReason = 'timed-out' | 'interrupted' | 'claim-lost' | 'log-too-large' | 'storage';
 
@@ -29,7 +34,8 @@ export type ReturnReason =
   | { readonly kind: 'environment'; readonly problem: EnvironmentProblem };
 
 /** Why nothing was run. */
-export type SkipReason = 'already-claimed' | 'already-completed' | 'failed-elsewhere' | 'task-changed' | 'task-gone';
+export type SkipReason =
+  'already-claimed' | 'already-completed' | 'failed-elsewhere' | 'task-changed' | 'task-gone';
 
 export type Outcome =
   | {

@@ -4,12 +4,15 @@
  */
 import { stripVTControlCharacters } from 'node:util';
 
-const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
+const UNSAFE =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
 const UNSAFE_IN_LINE = /[\n\t]/g;
 
 const escape = (char: string) => {
   const code = char.codePointAt(0) ?? 0;
-  return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
+  return code < 0x100
+    ? `\\x${code.toString(16).padStart(2, '0')}`
+    : `\\u${code.toString(16).padStart(4, '0')}`;
 };
 
 /** Text of several lines, harmless on a terminal: colour sequences removed, other controls shown as `\x07`; `\n` and `\t` stay. */
@@ -25,6 +28,10 @@ export function printable(text: string): string {
 
 /** The first line that says something, at most `length` characters: for a message inside a sentence. */
 export function headline(text: string, length = 300): string {
-  const line = printableText(text).split('\n').map((part) => part.trim()).find((part) => part !== '') ?? '';
+  const line =
+    printableText(text)
+      .split('\n')
+      .map((part) => part.trim())
+      .find((part) => part !== '') ?? '';
   return line.length > length ? `${line.slice(0, length - 1)}…` : line;
 }

@@ -44,7 +44,15 @@ export type Marker =
   | { readonly kind: 'running-log'; readonly task: string; readonly claim: ClaimId }
   | { readonly kind: 'right'; readonly claim: ClaimId; readonly n: number };
 
-const PREFIXES = ['.lock-', '.break-', '.exec_log-', 'in-progress-', 'done_exec_log-', 'failed_exec_log-', PRIVATE_DIRECTORY];
+const PREFIXES = [
+  '.lock-',
+  '.break-',
+  '.exec_log-',
+  'in-progress-',
+  'done_exec_log-',
+  'failed_exec_log-',
+  PRIVATE_DIRECTORY,
+];
 
 /** The reserved prefix that `name` begins with, if it does. */
 export function reservedPrefix(name: string): string | undefined {

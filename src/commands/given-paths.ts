@@ -1,0 +1,79 @@
+/** The paths on the command line, looked at before anything is done: a path that is not there is a mistake in the typing. */
+import { access, constants, stat } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+import { errnoOf, isErrno, UsageError } from '../core/errors.ts';
+import { didYouMean } from '../core/options.ts';
+import { reservedPrefix } from '../core/task.ts';
+
+/** Throws UsageError for a path that does not exist, or, with `write`, whose directory cannot take a task's markers. */
+export async function checkGivenPaths(
+  paths: readonly string[],
+  { cwd, write, commands }: { cwd: string; write: boolean; commands: readonly string[] },
+): Promise<void> {
+  const directories = new Set<string>(paths.length === 0 ? [cwd] : []);
+  for (const path of paths) {
+    const directory = await directoryOf(path, cwd, commands);
+    if (directory) directories.add(directory);
+  }
+  if (write) for (const directory of directories) await checkWritable(directory);
+}
+
+/** Throws UsageError unless `directory` is one. */
+export async function checkDirectory(option: string, directory: string): Promise<void> {
+  const found = await stat(directory).catch((error: unknown) => error);
+  if (found instanceof Error)
+    throw new UsageError(
+      `${option}: no such directory: ${quoted(directory)} (${errnoOf(found)})`,
+      'create it first',
+    );
+  if (!(found as Awaited<ReturnType<typeof stat>>).isDirectory())
+    throw new UsageError(
+      `${option}: not a directory: ${quoted(directory)}`,
+      'name the directory that the agents work in',
+    );
+}
+
+/** Where the markers of this path's tasks stand; `undefined` for a marker that a shell's glob named and that is gone again. */
+async function directoryOf(
+  path: string,
+  cwd: string,
+  commands: readonly string[],
+): Promise<string | undefined> {
+  if (path === '') throw new UsageError('an empty path was given', 'leave it out for the current directory');
+  const absolute = resolve(cwd, path);
+  try {
+    return (await stat(absolute)).isDirectory() ? absolute : dirname(absolute);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'))
+      throw new UsageError(
+        `cannot look at ${quoted(path)}: ${errnoOf(error)}`,
+        'look at the permissions of its directories',
+      );
+    if (isErrno(error, 'ENOENT') && reservedPrefix(basename(path))) return undefined;
+    throw new UsageError(`no such path: ${quoted(path)}`, hintFor(path, commands));
+  }
+}
+
+function hintFor(path: string, commands: readonly string[]): string {
+  if (path === '-') return 'a task is a file; it is not read from standard input';
+  if (path === 'help' || path === 'version') return `did you mean --${path}?`;
+  if (/[*?[\]{}]/.test(path))
+    return 'the shell found no file for this pattern; --pattern takes one too, in quotes';
+  return (
+    (path.includes('/') ? undefined : didYouMean(path, commands)) ??
+    'name a directory of task files, or task files; without a path it is the current directory'
+  );
+}
+
+async function checkWritable(directory: string): Promise<void> {
+  try {
+    await access(directory, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new UsageError(
+      `cannot write in ${quoted(directory)}: ${errnoOf(error)}`,
+      'the state of a task is kept in files beside it; make the directory writable, or copy the tasks to one that is',
+    );
+  }
+}
+
+const quoted = (path: string) => JSON.stringify(path);

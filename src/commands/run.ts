@@ -1,0 +1,183 @@
+/** `codex-worker [run]`: works through the tasks, or with `--mode dry-run` says what it would do. */
+import { randomBytes } from 'node:crypto';
+import type { RunEvent, RunSummary } from '../core/event.ts';
+import type { EnvironmentProblem } from '../core/failure.ts';
+import type { RunOptions } from '../core/options.ts';
+import { headline } from '../core/printable.ts';
+import { markerOf, stateOf, type TaskState } from '../core/task.ts';
+import { Coordinator } from '../engine/coordinator.ts';
+import { Drain } from '../engine/drain.ts';
+import { tidy } from '../engine/janitor.ts';
+import type { AttemptPool } from '../engine/pool.ts';
+import { realWorld, type World } from '../engine/world.ts';
+import { runTool } from '../io/child.ts';
+import { codexArguments, findCodex, type CodexCommand } from '../io/codex.ts';
+import { listDirectory } from '../io/files.ts';
+import { openTaskDirectory } from '../io/file-system.ts';
+import { removeIdentityFile } from '../io/lock-file.ts';
+import { discover, readPrompt, type Discovery, type TaskDirectory } from '../io/task-directory.ts';
+import { cleanStale } from './clean.ts';
+
+export interface RunRequest {
+  readonly paths: readonly string[];
+  readonly options: RunOptions;
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+  readonly version: string;
+}
+
+/** How long an abort may take before the process leaves all the same: the ladder, the sweep, and some for the disk. */
+const ABORT_PATIENCE_MS = 30_000;
+
+/** Resolves with the exit code. Throws UsageError and EnvironmentError before anything is claimed. */
+export async function run(request: RunRequest, emit: (event: RunEvent) => void): Promise<number> {
+  const world = realWorld();
+  const { options, paths, cwd } = request;
+  const discovery = await discover(world.files, paths, options.patterns, cwd);
+  if (options.mode === 'dry-run') return dryRun(world, request, discovery, emit);
+  const codex = await findCodex(request.env, cwd);
+  const directories = await openDirectories(world, discovery);
+  for (const directory of directories.values()) {
+    await tidy(world, directory);
+    if (options.cleanupStaleMs !== undefined) {
+      for (const { label, detail } of await cleanStale(world, directory, options.cleanupStaleMs))
+        emit({ kind: 'notice', message: `${label}: ${detail}` });
+    }
+  }
+  const exitCode = await drainTasks(world, request, discovery, codex, directories, emit);
+  for (const directory of directories.values()) {
+    await tidy(world, directory);
+    await removeIdentityFile(world.files, directory, world.me);
+  }
+  return exitCode;
+}
+
+async function openDirectories(world: World, { tasks }: Discovery): Promise<Map<string, TaskDirectory>> {
+  const directories = new Map<string, TaskDirectory>();
+  for (const { directory } of tasks) {
+    if (!directories.has(directory))
+      directories.set(directory, await openTaskDirectory(world.files, directory));
+  }
+  return directories;
+}
+
+async function drainTasks(
+  world: World,
+  request: RunRequest,
+  { tasks, refused }: Discovery,
+  codex: CodexCommand,
+  directories: ReadonlyMap<string, TaskDirectory>,
+  emit: (event: RunEvent) => void,
+): Promise<number> {
+  const { options, version } = request;
+  let pool: AttemptPool | undefined;
+  using drain = new Drain({
+    onDrain: () => {
+      emit({ kind: 'draining', running: coordinator.running });
+      coordinator.wake();
+    },
+    onAbort: (signal) => {
+      emit({ kind: 'aborting', running: coordinator.running, signal });
+      pool?.abort();
+      coordinator.wake();
+      setTimeout(() => process.exit(drain.exitCode), ABORT_PATIENCE_MS).unref();
+    },
+  });
+  const coordinator: Coordinator = new Coordinator(world, {
+    ...{
+      run: randomBytes(8).toString('hex'),
+      options,
+      codex,
+      codexVersion: await versionOf(codex, request.env),
+      by: `codex-worker ${version}`,
+    },
+    ...{ tasks, refused, directories, emit, drainState: () => drain.state },
+    attempt: async (order, onNews) => {
+      pool ??= await openPool(options.concurrency, (message) => emit({ kind: 'notice', message }));
+      const outcome = pool.run(order, onNews);
+      if (drain.state === 'aborting') pool.abort(); // the signal came while this attempt was on its way
+      return outcome;
+    },
+  });
+  const { summary, problem } = await coordinator.run();
+  await pool?.close();
+  const exitCode = drain.exitCode ?? exitCodeOf(summary, problem);
+  emit({ kind: 'run-finished', summary, exitCode });
+  return exitCode;
+}
+
+/** Threads start only when there is something for them to do. */
+async function openPool(concurrency: number, onTrouble: (message: string) => void): Promise<AttemptPool> {
+  const { AttemptPool: Pool } = await import('../engine/pool.ts');
+  return new Pool(concurrency, onTrouble);
+}
+
+function exitCodeOf(
+  { failed, refused, givenBack, held }: RunSummary,
+  problem: EnvironmentProblem | undefined,
+): number {
+  if (problem) return 3;
+  return failed + refused + givenBack + held > 0 ? 1 : 0;
+}
+
+/** A command of the user's own is not asked for its version: it may take any call for work. */
+async function versionOf(codex: CodexCommand, env: NodeJS.ProcessEnv): Promise<string> {
+  if (!codex.isCodex) return codex.launcher;
+  const { stdout } = await runTool(codex.command, ['--version'], { timeoutMs: 10_000, env });
+  return headline(stdout, 60) || codex.launcher;
+}
+
+async function dryRun(
+  world: World,
+  request: RunRequest,
+  { tasks, refused }: Discovery,
+  emit: (event: RunEvent) => void,
+): Promise<number> {
+  const { options } = request;
+  const codex = await findCodex(request.env, request.cwd);
+  const states: Record<TaskState, number> = { pending: 0, 'in-progress': 0, completed: 0, failed: 0 };
+  const listings = new Map<string, ReadonlySet<string>>();
+  for (const { directory } of tasks)
+    if (!listings.has(directory))
+      listings.set(directory, (await listDirectory(world.files, directory)).names);
+  const would = tasks.filter((task) => {
+    const listing = listings.get(task.directory) ?? new Set<string>();
+    const state = stateOf(task.name, listing);
+    states[state]++;
+    if (state === 'completed') return options.rerunCompleted;
+    if (state === 'in-progress') return false;
+    return !listing.has(markerOf.failed(task.name)) || options.retryFailed;
+  });
+  emit({
+    kind: 'run-started',
+    run: '',
+    options,
+    codex: codex.launcher,
+    total: tasks.length,
+    states,
+    refused,
+  });
+  const { model, workingDirectory, codexConfig } = options;
+  // What a real run would use is its own --mode; the safest one stands for it here.
+  const command = [
+    codex.launcher,
+    ...codexArguments({ mode: 'read-only', model, workingDirectory, codexConfig }),
+  ];
+  let unfit = refused.length;
+  for (const task of would) {
+    const prompt = await readPrompt(world.files, task);
+    if (prompt.kind === 'read') emit({ kind: 'dry-run', task, command, promptBytes: prompt.bytes.length });
+    else {
+      unfit++;
+      emit({
+        kind: 'attempt-ended',
+        task,
+        outcome:
+          prompt.kind === 'gone'
+            ? { kind: 'skipped', reason: 'task-gone' }
+            : { kind: 'refused', why: prompt.why },
+      });
+    }
+  }
+  return unfit > 0 ? 1 : 0;
+}

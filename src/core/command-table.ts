@@ -1,0 +1,192 @@
+/** Every command and option as it is typed, with what `--help` says about it. The reading of the values is in `requests.ts`. */
+import { DEFAULT_MODEL, DEFAULT_PATTERN, MAX_CONCURRENCY, MAX_RETRIES } from './options.ts';
+
+export const COMMANDS = ['run', 'status', 'clean', 'reset', 'doctor'] as const;
+export type CommandName = (typeof COMMANDS)[number];
+
+/** `flags` is in the notation of cac: `-m, --model <name>`. */
+export interface OptionRow {
+  readonly flags: string;
+  readonly description: string;
+  readonly default?: string;
+  readonly repeatable?: true;
+}
+
+export interface CommandRow {
+  readonly usage: string;
+  readonly summary: string;
+  readonly takesPaths: boolean;
+  readonly options: readonly OptionRow[];
+  readonly examples: readonly string[];
+}
+
+const PATTERN: OptionRow = {
+  flags: '-p, --pattern <glob>',
+  description: 'Which files of a directory are tasks; repeatable',
+  default: DEFAULT_PATTERN,
+  repeatable: true,
+};
+const DRY_RUN: OptionRow = { flags: '--dry-run', description: 'Show what would be done, and do nothing' };
+
+const RUN: CommandRow = {
+  usage: '[run] [paths…] [options]',
+  summary:
+    'Work through task files with the Codex CLI: in parallel, from any number of terminals, through crashes.',
+  takesPaths: true,
+  options: [
+    PATTERN,
+    {
+      flags: '-m, --model <name>',
+      description: "Model; inherit leaves it to Codex's configuration",
+      default: `${DEFAULT_MODEL}, or CODEX_WORKER_MODEL`,
+    },
+    {
+      flags: '--mode <mode>',
+      description: 'dry-run, read-only, workspace-write or danger-full-access',
+      default: 'read-only',
+    },
+    { flags: '-c, --concurrency <n>', description: `Tasks at once, 1–${MAX_CONCURRENCY}`, default: '1' },
+    {
+      flags: '-t, --timeout <duration>',
+      description: 'For one attempt: seconds, or 90s, 30m, 2h',
+      default: 'none',
+    },
+    {
+      flags: '-r, --retries <n>',
+      description: `Further attempts after a failure, 0–${MAX_RETRIES}, with growing waits`,
+      default: '0',
+    },
+    {
+      flags: '-a, --approval <policy>',
+      description: 'never, on-request, on-failure or untrusted',
+      default: 'on-request',
+    },
+    { flags: '-C, --cd <dir>', description: 'Where the agents work', default: 'current directory' },
+    { flags: '--no-retry-failed', description: 'Leave the tasks alone that failed in an earlier run' },
+    { flags: '--rerun-completed', description: 'Take completed tasks again; their logs are kept' },
+    {
+      flags: '--rerun-changed',
+      description: 'Take completed tasks again whose file was edited since they ran',
+    },
+    {
+      flags: '--codex-config <key=value>',
+      description: 'Handed to Codex as -c; repeatable',
+      repeatable: true,
+    },
+    { flags: '--cleanup-stale <duration>', description: 'Do clean --max-age <duration> first' },
+    {
+      flags: '--takeover-after <duration>',
+      description: 'Take over from a worker on another host after so long a silence',
+      default: 'never',
+    },
+    {
+      flags: '--orphans <end|wait>',
+      description: 'End an agent whose worker is dead, or wait for it',
+      default: 'end',
+    },
+    { flags: '-y, --yes', description: 'Do not ask before --mode danger-full-access' },
+    { flags: '-q, --quiet', description: 'Print only failures and the summary' },
+    { flags: '-o, --output-json <file>', description: 'Write the results of this run to a file, as JSON' },
+    { flags: '--json', description: 'Print the events of this run as JSON lines' },
+  ],
+  examples: [
+    'codex-worker                                         every *.md here, one at a time, agents may only read',
+    'codex-worker tasks/ -c 8 --mode workspace-write      eight agents at once, which may edit files here',
+    'codex-worker bug-*.md -c 5 -r 2 -t 30m               these files; two retries, half an hour for each attempt',
+    'codex-worker tasks/ --mode dry-run                   show what would be run',
+    'codex-worker tasks/ -C ../app -m inherit             agents work in ../app, with the model Codex is set to',
+    'codex-worker tasks/ -o results.json                  results for a script, beside the lines for you',
+    'Start the same command again after an interruption, or in a second terminal: done work is never repeated.',
+  ],
+};
+
+const STATUS: CommandRow = {
+  usage: 'status [paths…] [options]',
+  summary: 'Count the tasks by state. Reads only, and works while others run.',
+  takesPaths: true,
+  options: [
+    PATTERN,
+    { flags: '--detailed', description: 'A line for each task: who runs it, or why it failed' },
+    { flags: '--json', description: 'Print everything as one JSON document' },
+  ],
+  examples: [
+    'codex-worker status                                  the table for the current directory',
+    'codex-worker status tasks/ --detailed                which task failed, and why',
+    "codex-worker status tasks/ --json | jq '.counts'     for a script",
+  ],
+};
+
+const CLEAN: CommandRow = {
+  usage: 'clean [paths…] [options]',
+  summary: 'Put right what dead workers left behind. A task that a living worker holds is left alone.',
+  takesPaths: true,
+  options: [
+    PATTERN,
+    {
+      flags: '--max-age <duration>',
+      description: 'Also take locks of other hosts, and damaged ones, that are older',
+    },
+    {
+      flags: '--kill <task>',
+      description: 'Kill the worker on this machine that holds the task; asks first',
+    },
+    { flags: '--force <task>', description: 'Remove a lock file that nobody can read; asks first' },
+    { flags: '--all', description: 'Also remove the logs of earlier attempts' },
+    { flags: '-y, --yes', description: 'Do not ask' },
+    DRY_RUN,
+  ],
+  examples: [
+    'codex-worker clean                                   after a crash (every run does this too)',
+    'codex-worker clean --max-age 3600                    also what another host has not touched for an hour',
+    'codex-worker clean tasks/ --dry-run                  show what would be done',
+    'codex-worker clean tasks/ --kill fix-auth.md         end the worker that holds fix-auth.md',
+  ],
+};
+
+const RESET: CommandRow = {
+  usage: 'reset [paths…] [options]',
+  summary: 'Make completed and failed tasks pending again. Logs are moved aside, never deleted. Asks first.',
+  takesPaths: true,
+  options: [
+    PATTERN,
+    { flags: '--failed', description: 'Only the failed ones' },
+    { flags: '--force', description: 'Do not ask' },
+    { flags: '--kill', description: 'Also the running ones: kill their workers on this machine first' },
+    DRY_RUN,
+  ],
+  examples: [
+    'codex-worker reset                                   all tasks of the current directory, after a question',
+    'codex-worker reset tasks/ --failed                   only what failed',
+    'codex-worker reset tasks/ --force                    without the question',
+  ],
+};
+
+const DOCTOR: CommandRow = {
+  usage: 'doctor [options]',
+  summary: 'Check whether a run would work here, and say what to do where it would not.',
+  takesPaths: false,
+  options: RUN.options.filter(({ flags }) => flags.startsWith('-m,')),
+  examples: ['codex-worker doctor', 'cd tasks && codex-worker doctor'],
+};
+
+export const COMMAND_TABLE: Readonly<Record<CommandName, CommandRow>> = {
+  run: RUN,
+  status: STATUS,
+  clean: CLEAN,
+  reset: RESET,
+  doctor: DOCTOR,
+};
+
+export const HELP_ABOUT =
+  'Work through a directory of task files with the Codex CLI: in parallel, from any number of terminals, through crashes.';
+
+export const HELP_ENVIRONMENT = [
+  '  CODEX_CMD           the Codex program: a path, or a name on PATH',
+  '  CODEX_WORKER_MODEL  the model, where --model is not given',
+  '  NO_COLOR, FORCE_COLOR, CI   no colours; colours; no progress line',
+].join('\n');
+
+export const HELP_EXIT_CODES = [
+  '  0 completed everything it could take   1 some tasks failed   2 wrong usage   3 something is missing',
+  '  130, 143 interrupted   70 a bug in codex-worker',
+].join('\n');

@@ -1,0 +1,109 @@
+/** What a person may decide and a run may not: to end a living owner, to break a lock that cannot be judged, to reset. */
+import { newClaimId, ownerOf } from '../core/claim.ts';
+import type { ReapResult } from '../core/event.ts';
+import { InvariantError } from '../core/errors.ts';
+import type { Task } from '../core/task.ts';
+import { putResultAside, readHistory } from '../io/earlier-attempts.ts';
+import { CREATE, syncDirectory } from '../io/files.ts';
+import { claimIdIn, LockDraft, readLock } from '../io/lock-file.ts';
+import { identityToken, isRunning } from '../io/process-identity.ts';
+import { temporaryPath, type TaskDirectory } from '../io/task-directory.ts';
+import { judgeLock, reap, type ReapOptions } from './reaper.ts';
+import { settle, type SettleResult } from './settle.ts';
+import { SilenceWatch } from './silence.ts';
+import type { World } from './world.ts';
+
+const DEATH_PATIENCE_MS = 5_000;
+
+export type KillResult =
+  | { readonly kind: 'killed'; readonly reaped: ReapResult }
+  | { readonly kind: 'not-killed'; readonly why: string };
+
+/**
+ * Kills the process that holds a task on this machine and settles its claim. Only a process that has this very lock
+ * file open is killed: a lock file is data, and may name any process. The right is not taken before the death.
+ */
+export async function killOwner(
+  world: World,
+  directory: TaskDirectory,
+  task: string,
+  options: ReapOptions,
+): Promise<KillResult> {
+  const lock = await readLock(world.files, directory, task);
+  if (lock.kind !== 'claim') return { kind: 'not-killed', why: 'nobody holds it with a readable lock file' };
+  const owner = ownerOf(lock.record);
+  const judging = { silence: new SilenceWatch(world.uptimeMs), isInHand: () => false };
+  const verdict = judgeLock(world, directory, lock, judging);
+  if (verdict.kind === 'elsewhere')
+    return { kind: 'not-killed', why: `${verdict.why}: it can be killed only there` };
+  if (verdict.kind === 'alive') {
+    if (world.table.hasOpen(owner.pid, lock.stat) === false) {
+      return {
+        kind: 'not-killed',
+        why: `process ${owner.pid}, which its lock file names, does not have that file open`,
+      };
+    }
+    process.kill(owner.pid, 'SIGKILL');
+    const deadline = world.uptimeMs() + DEATH_PATIENCE_MS;
+    while (isRunning(owner, world.table)) {
+      if (world.uptimeMs() > deadline) return { kind: 'not-killed', why: `process ${owner.pid} did not die` };
+      await world.sleep(20);
+    }
+  }
+  const after = judgeLock(world, directory, lock, judging);
+  if (after.kind !== 'dead')
+    return { kind: 'not-killed', why: 'its owner cannot be judged yet; try again in 30 s' };
+  return { kind: 'killed', reaped: await reap(world, directory, after, options) };
+}
+
+/** Settles whatever `.lock-T` holds, on a person's word that nobody works on it; a damaged lock has no log to publish. */
+export async function breakLock(world: World, directory: TaskDirectory, task: string): Promise<SettleResult> {
+  const claim = claimIdIn(await readLock(world.files, directory, task));
+  if (claim === undefined) return { kind: 'gone' };
+  return settle(world, { directory, task, claim, role: 'reaper', trustElsewhereIsDead: true });
+}
+
+/**
+ * How long ago a lock was last written, in ms, by one clock: that of the file system, asked by writing a file beside it.
+ */
+export async function ageOf(world: World, directory: TaskDirectory, mtimeNs: bigint): Promise<number> {
+  const probe = temporaryPath(directory, `probe-${newClaimId()}.${identityToken(world.me)}`);
+  const fd = await world.files.open(probe, CREATE);
+  try {
+    await world.files.write(fd, Buffer.from('now'), 0);
+    return Number(((await world.files.fstat(fd)).mtimeNs - mtimeNs) / 1_000_000n);
+  } finally {
+    await world.files.close(fd);
+    await world.files.unlink(probe);
+  }
+}
+
+/** Makes a completed or failed task pending again: its results are moved aside under a claim of its own. */
+export async function resetTask(
+  world: World,
+  directory: TaskDirectory,
+  task: Task,
+  run: string,
+  by: string,
+): Promise<'reset' | 'taken' | 'blocked'> {
+  const { files, me } = world;
+  const claim = newClaimId();
+  const { nextAttempt } = await readHistory(files, directory, task.name);
+  const draft = await LockDraft.create(files, directory, claim, me);
+  const lock = await draft.claim({
+    ...{ v: 1, kind: 'reset', task: task.name, claim, attempt: nextAttempt, dir: directory.id, run },
+    ...{ host: me.host, owner: { pid: me.pid, start: me.start }, at: world.now().toISOString(), by },
+  });
+  if (!lock) return 'taken';
+  try {
+    await putResultAside(files, directory, task.name, 'completed');
+    await putResultAside(files, directory, task.name, 'failed');
+    await syncDirectory(files, directory.path);
+    const settled = await settle(world, { directory, task: task.name, claim, role: 'owner' });
+    if (settled.kind === 'gone')
+      throw new InvariantError(`the reset claim on ${task.label} was settled by somebody else`);
+    return settled.kind === 'blocked' ? 'blocked' : 'reset';
+  } finally {
+    await lock.close();
+  }
+}

@@ -1,0 +1,492 @@
+/**
+ * Order and time of one run: reap → look → dispatch → fold in the outcome, until nothing is left that this run may take.
+ *
+ * The set of tasks is fixed when the run begins; what may change is their states, and others change them too. So the
+ * directory is looked at again whenever there is nothing to dispatch, and every few seconds while there is something to
+ * wait for, and a state is never remembered when it can be read.
+ */
+import { newClaimId, type ClaimId } from '../core/claim.ts';
+import { InvariantError } from '../core/errors.ts';
+import type { RunEvent, RunSummary } from '../core/event.ts';
+import type { EnvironmentProblem } from '../core/failure.ts';
+import type { RunOptions } from '../core/options.ts';
+import { addUsage, NO_USAGE, type Outcome, type SkipReason } from '../core/outcome.ts';
+import { backoffMs } from '../core/retry.ts';
+import { markerOf, stateOf, type Refusal, type Task, type TaskState } from '../core/task.ts';
+import { unreachable } from '../core/unreachable.ts';
+import type { CodexCommand } from '../io/codex.ts';
+import { listDirectory, lookAt } from '../io/files.ts';
+import { readLogHeader } from '../io/result-log.ts';
+import { lookAtState, readPrompt, type TaskDirectory } from '../io/task-directory.ts';
+import { resultId } from './attempt.ts';
+import type { DrainState } from './drain.ts';
+import type { AttemptNews, AttemptOrder, PriorResult } from './order.ts';
+import { judgeTask, reap, type Verdict } from './reaper.ts';
+import { LOOK_EVERY_MS, SilenceWatch } from './silence.ts';
+import { Standings, type OverHow, type Standing } from './standings.ts';
+import type { World } from './world.ts';
+
+export interface CoordinatorDeps {
+  readonly run: string;
+  readonly options: RunOptions;
+  readonly codex: CodexCommand;
+  readonly codexVersion: string;
+  readonly by: string;
+  readonly tasks: readonly Task[];
+  readonly refused: readonly Refusal[];
+  readonly directories: ReadonlyMap<string, TaskDirectory>;
+  readonly emit: (event: RunEvent) => void;
+  readonly attempt: (order: AttemptOrder, onNews: (news: AttemptNews) => void) => Promise<Outcome>;
+  readonly drainState: () => DrainState;
+}
+
+/** A worker thread that dies takes its attempts along. A task that this happens to so often has found a bug of ours. */
+const MOST_CRASHES = 3;
+
+export class Coordinator {
+  readonly #world: World;
+  readonly #deps: CoordinatorDeps;
+  readonly #silence: SilenceWatch;
+  readonly #standings = new Standings();
+  /** Results that were there when the run began, and that it may therefore supersede. */
+  readonly #priors = new Map<Task, PriorResult>();
+  /** Claims that a living worker thread of this process works on. */
+  readonly #inHand = new Set<ClaimId>();
+  readonly #attempts = new Set<Promise<void>>();
+  readonly #reapings = new Set<Promise<void>>();
+  readonly #retries = new Map<Task, number>();
+  readonly #crashes = new Map<Task, number>();
+  readonly #said = new Set<string>();
+  readonly #startedAt: number;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #problem: EnvironmentProblem | undefined;
+  #bug: unknown;
+  #wake: () => void = () => {};
+  #tally = { retries: 0, reaped: 0, warnings: 0, refused: 0, usage: NO_USAGE };
+
+  constructor(world: World, deps: CoordinatorDeps) {
+    this.#world = world;
+    this.#deps = deps;
+    this.#silence = new SilenceWatch(world.uptimeMs);
+    this.#startedAt = world.uptimeMs();
+    this.#tally.refused = deps.refused.length;
+  }
+
+  /** Works until nothing is left that it may take, or it is told to stop, and all its attempts have ended. */
+  async run(): Promise<{ summary: RunSummary; problem: EnvironmentProblem | undefined }> {
+    await this.#begin();
+    while (!this.#isStopping()) {
+      await this.#look();
+      this.#dispatch();
+      if (this.#isStopping() || !this.#isWaiting()) break;
+      await this.#change();
+    }
+    while (this.#attempts.size + this.#reapings.size > 0)
+      await Promise.race([...this.#attempts, ...this.#reapings]);
+    if (this.#bug !== undefined) throw this.#bug;
+    return { summary: await this.#summary(), problem: this.#problem };
+  }
+
+  /** Something happened outside (a signal): look at it now. */
+  wake(): void {
+    this.#wake();
+  }
+
+  get running(): number {
+    return this.#attempts.size;
+  }
+
+  #isStopping(): boolean {
+    return this.#problem !== undefined || this.#bug !== undefined || this.#deps.drainState() !== 'running';
+  }
+
+  /** The first look, which decides what this run may take again. */
+  async #begin(): Promise<void> {
+    const { options, tasks, emit, run, codexVersion, refused } = this.#deps;
+    const listings = await this.#list();
+    const states: Record<TaskState, number> = { pending: 0, 'in-progress': 0, completed: 0, failed: 0 };
+    for (const task of tasks) {
+      const listing = listings.get(task.directory) ?? new Set();
+      const state = stateOf(task.name, listing);
+      states[state]++;
+      if (options.retryFailed && listing.has(markerOf.failed(task.name)))
+        await this.#remember(task, 'failed');
+      if (
+        state === 'completed' &&
+        (options.rerunCompleted || (options.rerunChanged && (await this.#isChanged(task))))
+      )
+        await this.#remember(task, state);
+      this.#standings.move(task, this.#standingFor(task, state, 'already-completed', 'left-failed'));
+    }
+    emit({ kind: 'run-started', run, options, codex: codexVersion, total: tasks.length, states, refused });
+  }
+
+  async #remember(task: Task, state: PriorResult['state']): Promise<void> {
+    const id = await this.#resultId(task, state);
+    if (id !== undefined) this.#priors.set(task, { state, id });
+  }
+
+  async #resultId(task: Task, state: PriorResult['state']): Promise<string | undefined> {
+    const stat = await lookAt(this.#world.files, `${task.directory}/${markerOf[state](task.name)}`);
+    return stat && resultId(stat);
+  }
+
+  /** Whether the task file says something else than when its result was made. */
+  async #isChanged(task: Task): Promise<boolean> {
+    const header = await readLogHeader(
+      this.#world.files,
+      `${task.directory}/${markerOf.completed(task.name)}`,
+    );
+    const prompt = await readPrompt(this.#world.files, task);
+    return header !== undefined && prompt.kind === 'read' && prompt.source.sha256 !== header.promptSha256;
+  }
+
+  #standingFor(task: Task, state: TaskState, completed: OverHow, failed: OverHow): Standing {
+    switch (state) {
+      case 'pending':
+        return { kind: 'ready' };
+      case 'in-progress':
+        return { kind: 'elsewhere' };
+      case 'completed':
+      case 'failed':
+        return this.#priors.get(task)?.state === state
+          ? { kind: 'ready' }
+          : { kind: 'over', how: state === 'completed' ? completed : failed };
+      default:
+        return unreachable(state);
+    }
+  }
+
+  async #list(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+    const listings = new Map<string, ReadonlySet<string>>();
+    for (const path of this.#deps.directories.keys())
+      listings.set(path, (await listDirectory(this.#world.files, path)).names);
+    return listings;
+  }
+
+  /** Looks at what others have: every few seconds, and whenever there is nothing else to do. */
+  async #look(): Promise<void> {
+    const now = this.#world.uptimeMs();
+    const idle =
+      this.#standings.nextReady() === undefined && this.#attempts.size < this.#deps.options.concurrency;
+    if (now - this.#lookedAt < LOOK_EVERY_MS && !idle) return;
+    this.#lookedAt = now;
+    for (const task of this.#standings.in('elsewhere', 'suspect', 'held')) {
+      const state = await lookAtState(this.#world.files, task);
+      if (state === 'in-progress') await this.#judge(task);
+      else this.#standings.move(task, await this.#standingAfterOthers(task, state));
+    }
+  }
+
+  /** A result that came while this run was on is not its to supersede, even where an older one was. */
+  async #standingAfterOthers(task: Task, state: TaskState): Promise<Standing> {
+    const prior = this.#priors.get(task);
+    if (prior && prior.state === state && prior.id !== (await this.#resultId(task, prior.state)))
+      this.#priors.delete(task);
+    return this.#standingFor(task, state, 'finished-elsewhere', 'finished-elsewhere');
+  }
+
+  async #judge(task: Task): Promise<void> {
+    const { takeoverAfterMs } = this.#deps.options;
+    const verdict = await judgeTask(this.#world, this.#directoryOf(task), task.name, {
+      silence: this.#silence,
+      isInHand: (claim) => this.#inHand.has(claim),
+      ...(takeoverAfterMs === undefined ? {} : { takeoverAfterMs }),
+    });
+    switch (verdict.kind) {
+      case 'free':
+        return this.#standings.move(
+          task,
+          await this.#standingAfterOthers(task, await lookAtState(this.#world.files, task)),
+        );
+      case 'alive':
+        return this.#standings.move(task, { kind: 'elsewhere' });
+      case 'undecided':
+        return this.#standings.move(task, { kind: 'suspect' });
+      case 'elsewhere':
+        if (takeoverAfterMs === undefined && verdict.silentForMs > 6 * LOOK_EVERY_MS)
+          this.#hold(
+            task,
+            `${verdict.why}, which cannot be judged from here`,
+            'if you know that its worker is dead: codex-worker clean --max-age 3600',
+          );
+        return this.#standings.move(task, { kind: 'elsewhere' });
+      case 'damaged':
+        this.#hold(
+          task,
+          `its lock file is damaged: ${verdict.why}`,
+          `look at it, then: codex-worker clean --force ${task.label}`,
+        );
+        return this.#standings.move(task, { kind: 'held' });
+      case 'dead': {
+        this.#standings.move(task, { kind: 'reaping' });
+        return this.#track(this.#reapings, this.#reap(task, verdict));
+      }
+      default:
+        return unreachable(verdict);
+    }
+  }
+
+  async #reap(task: Task, verdict: Verdict & { kind: 'dead' }): Promise<void> {
+    const { options, emit } = this.#deps;
+    const result = await reap(this.#world, this.#directoryOf(task), verdict, {
+      orphans: options.orphans,
+      mayLeave: () => this.#isStopping(),
+    });
+    const put = (standing: Standing) => this.#standings.move(task, standing);
+    switch (result.kind) {
+      case 'given-back':
+      case 'rolled-forward':
+        this.#tally.reaped++;
+        emit({ kind: 'reaped', task, owner: verdict.owner, result });
+        if (result.kind === 'rolled-forward') return put({ kind: 'over', how: result.state });
+        return put(await this.#standingAfterOthers(task, await lookAtState(this.#world.files, task)));
+      case 'gone':
+        return put({ kind: 'suspect' });
+      case 'waiting':
+        this.#hold(
+          task,
+          `its worker is dead, and its agent (pid ${result.pids.join(', ')}) still works`,
+          'waiting for it, as --orphans wait says',
+        );
+        return put({ kind: 'suspect' });
+      case 'unkillable':
+        this.#hold(
+          task,
+          `its worker is dead, and processes ${result.pids.join(', ')} of its agent cannot be ended`,
+          'look at them with ps; then run again',
+        );
+        return put({ kind: 'held' });
+      case 'blocked':
+        this.#hold(task, result.why, 'the next run tries again');
+        return put({ kind: 'held' });
+      default:
+        return unreachable(result);
+    }
+  }
+
+  /** Says why a task cannot be taken; once for each task and reason. */
+  #hold(task: Task, why: string, hint: string): void {
+    const key = `${task.label}\0${why}`;
+    if (!this.#said.has(key)) this.#deps.emit({ kind: 'held', task, why, hint });
+    this.#said.add(key);
+  }
+
+  /** Hands out as many tasks as there are places, in their order. */
+  #dispatch(): void {
+    const now = this.#world.uptimeMs();
+    for (const task of this.#standings.in('delayed')) {
+      const standing = this.#standings.of(task);
+      if (standing?.kind === 'delayed' && standing.until <= now)
+        this.#standings.move(task, { kind: 'ready' });
+    }
+    while (this.#attempts.size < this.#deps.options.concurrency && !this.#isStopping()) {
+      const task = this.#standings.nextReady();
+      if (!task) return;
+      this.#standings.move(task, { kind: 'running' });
+      this.#track(this.#attempts, this.#attempt(task));
+    }
+  }
+
+  #track(group: Set<Promise<void>>, work: Promise<void>): void {
+    const tracked = work
+      .catch((error: unknown) => void (this.#bug ??= error))
+      .finally(() => {
+        group.delete(tracked);
+        this.#wake();
+      });
+    group.add(tracked);
+  }
+
+  async #attempt(task: Task): Promise<void> {
+    const { attempt, emit } = this.#deps;
+    // Another terminal may have taken it since the last look; asking costs nothing beside starting a child for it.
+    if ((await lookAtState(this.#world.files, task)) === 'in-progress')
+      return this.#standings.move(task, { kind: 'elsewhere' });
+    const order = this.#order(task);
+    this.#inHand.add(order.claim);
+    let outcome: Outcome;
+    try {
+      outcome = await attempt(order, (news) => this.#hear(task, order, news));
+    } catch (error) {
+      outcome = this.#crashed(task, error);
+    } finally {
+      this.#inHand.delete(order.claim);
+    }
+    const standing = this.#fold(task, outcome);
+    this.#standings.move(task, standing);
+    emit({ kind: 'attempt-ended', task, outcome });
+    if (standing.kind === 'delayed' && outcome.kind === 'failed') {
+      emit({
+        kind: 'retry-scheduled',
+        task,
+        attempt: outcome.attempt + 1,
+        waitMs: Math.max(0, standing.until - this.#world.uptimeMs()),
+      });
+    }
+  }
+
+  #order(task: Task): AttemptOrder {
+    const { options, codex, codexVersion, run, by } = this.#deps;
+    const { mode, model, workingDirectory, codexConfig, timeoutMs, takeoverAfterMs } = options;
+    if (mode === 'dry-run') throw new InvariantError('a dry run has no attempts');
+    const prior = this.#priors.get(task);
+    return {
+      ...{
+        claim: newClaimId(),
+        run,
+        task,
+        directory: this.#directoryOf(task),
+        codex,
+        codexVersion,
+        retries: options.retries,
+        by,
+      },
+      settings: { mode, model, workingDirectory, codexConfig },
+      ...(prior ? { prior } : {}),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(takeoverAfterMs === undefined ? {} : { takeoverAfterMs }),
+    };
+  }
+
+  #hear(task: Task, order: AttemptOrder, news: AttemptNews): void {
+    const { emit } = this.#deps;
+    switch (news.kind) {
+      case 'started':
+        return emit({
+          kind: 'attempt-started',
+          task,
+          attempt: news.attempt,
+          claim: order.claim,
+          pid: news.pid,
+        });
+      case 'activity':
+        return emit({ kind: 'attempt-activity', task, activity: news.activity });
+      case 'notice':
+        return emit({ kind: 'notice', message: news.message });
+      default:
+        return unreachable(news);
+    }
+  }
+
+  /** The thread is gone, and the child with it: the watcher sees to that. The next look finds our own claim and settles it. */
+  #crashed(task: Task, error: unknown): Outcome {
+    const crashes = (this.#crashes.get(task) ?? 0) + 1;
+    this.#crashes.set(task, crashes);
+    if (crashes >= MOST_CRASHES) this.#bug ??= error;
+    const message = error instanceof Error ? error.message : String(error);
+    return {
+      kind: 'failed',
+      attempt: crashes,
+      durationMs: 0,
+      usage: NO_USAGE,
+      warnings: [],
+      failure: { kind: 'worker-crashed', message },
+      willRetry: crashes < MOST_CRASHES,
+    };
+  }
+
+  #fold(task: Task, outcome: Outcome): Standing {
+    if ('usage' in outcome) this.#tally.usage = addUsage(this.#tally.usage, outcome.usage);
+    if ('warnings' in outcome) this.#tally.warnings += outcome.warnings.length;
+    switch (outcome.kind) {
+      case 'succeeded':
+        return { kind: 'over', how: 'completed' };
+      case 'failed':
+        if (outcome.failure.kind === 'worker-crashed') return { kind: 'suspect' };
+        return outcome.willRetry ? this.#delayed(task) : { kind: 'over', how: 'failed' };
+      case 'returned':
+        if (outcome.reason.kind === 'environment') this.#stop(outcome.reason.problem);
+        return { kind: 'over', how: 'given-back' };
+      case 'skipped':
+        return this.#afterSkip(outcome.reason);
+      case 'refused':
+        this.#tally.refused++;
+        return { kind: 'over', how: 'refused' };
+      default:
+        return unreachable(outcome);
+    }
+  }
+
+  #delayed(task: Task): Standing {
+    const retry = (this.#retries.get(task) ?? 0) + 1;
+    this.#retries.set(task, retry);
+    this.#tally.retries++;
+    return { kind: 'delayed', until: this.#world.uptimeMs() + backoffMs(retry, this.#world.random()) };
+  }
+
+  #afterSkip(reason: SkipReason): Standing {
+    switch (reason) {
+      case 'already-claimed':
+      case 'task-changed': // it is being edited; the next look takes it as it is then
+        return { kind: 'elsewhere' };
+      case 'already-completed':
+      case 'failed-elsewhere':
+        return { kind: 'over', how: 'finished-elsewhere' };
+      case 'task-gone':
+        this.#tally.refused++;
+        return { kind: 'over', how: 'refused' };
+      default:
+        return unreachable(reason);
+    }
+  }
+
+  #stop(problem: EnvironmentProblem): void {
+    if (this.#problem) return;
+    this.#problem = problem;
+    this.#deps.emit({ kind: 'stopped', problem });
+  }
+
+  /** Whether something runs, or will become ready by itself. */
+  #isWaiting(): boolean {
+    return (
+      this.#attempts.size + this.#reapings.size + this.#standings.count('ready', 'delayed', 'suspect') > 0
+    );
+  }
+
+  /** Until an attempt ends, a retry is due, the next look is due, or somebody wakes us. */
+  async #change(): Promise<void> {
+    const now = this.#world.uptimeMs();
+    const waits = this.#standings.in('delayed').map((task) => {
+      const standing = this.#standings.of(task);
+      return standing?.kind === 'delayed' ? Math.max(0, standing.until - now) : LOOK_EVERY_MS;
+    });
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, Math.min(LOOK_EVERY_MS, ...waits));
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = () => {};
+  }
+
+  async #summary(): Promise<RunSummary> {
+    const listings = await this.#list();
+    const now = this.#deps.tasks.map((task) => stateOf(task.name, listings.get(task.directory) ?? new Set()));
+    const standings = this.#standings;
+    return {
+      alreadyCompleted: standings.over('already-completed'),
+      completed: standings.over('completed'),
+      failed: standings.over('failed'),
+      givenBack: standings.over('given-back'),
+      leftFailed: standings.over('left-failed'),
+      inProgressElsewhere: now.filter((state) => state === 'in-progress').length,
+      finishedElsewhere: standings.over('finished-elsewhere'),
+      held: standings.count('held'),
+      pending: now.filter((state) => state === 'pending').length,
+      refused: this.#tally.refused,
+      retries: this.#tally.retries,
+      reaped: this.#tally.reaped,
+      warnings: this.#tally.warnings,
+      durationMs: this.#world.uptimeMs() - this.#startedAt,
+      usage: this.#tally.usage,
+    };
+  }
+
+  #directoryOf(task: Task): TaskDirectory {
+    const directory = this.#deps.directories.get(task.directory);
+    if (!directory) throw new InvariantError(`the directory of ${task.label} was never opened`);
+    return directory;
+  }
+}

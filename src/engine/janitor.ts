@@ -1,0 +1,120 @@
+/**
+ * Removes what processes that died between two steps left behind and nobody can use: rights to claims that are gone,
+ * logs without a claim, temporary files of dead processes, mirrors of nothing. Each rule is safe beside every step of
+ * every other process; the order of the looks inside each is what makes it so, and must not be changed.
+ */
+import { basename } from 'node:path';
+import { markerOf, parseMarker, PRIVATE_DIRECTORY } from '../core/task.ts';
+import { survivors } from '../io/child.ts';
+import { pruneEnded, putAside } from '../io/earlier-attempts.ts';
+import { listDirectory, listIfThere, lookAt, removeIfThere } from '../io/files.ts';
+import { claimIdIn, readLock } from '../io/lock-file.ts';
+import { isTokenOfTheDead } from '../io/process-identity.ts';
+import { isOwnLog, readLogHeader } from '../io/result-log.ts';
+import type { TaskDirectory } from '../io/task-directory.ts';
+import { removeMirror } from './settle.ts';
+import type { World } from './world.ts';
+
+export interface JanitorOptions {
+  /** Only say what would be removed. */
+  readonly dryRun: boolean;
+  /** Remove the logs of all earlier attempts too. */
+  readonly all: boolean;
+}
+
+/** Returns the names that it removed or moved aside, relative to the directory. */
+export async function tidy(
+  world: World,
+  directory: TaskDirectory,
+  options: JanitorOptions = { dryRun: false, all: false },
+): Promise<string[]> {
+  const { names } = await listDirectory(world.files, directory.path);
+  const markers = [...names].map((name) => ({ name, marker: parseMarker(name) }));
+  const of = <K extends string>(kind: K) => markers.filter((entry) => entry.marker?.kind === kind);
+  const gone: string[] = [];
+  if (of('right').length > 0) gone.push(...(await tidyRights(world, directory, options.dryRun)));
+  for (const { name } of of('running-log'))
+    if (await tidyLog(world, directory, name, options.dryRun)) gone.push(name);
+  for (const { name, marker } of of('mirror')) {
+    if (
+      marker?.kind !== 'mirror' ||
+      (await lookAt(world.files, `${directory.path}/${markerOf.lock(marker.task)}`))
+    )
+      continue;
+    const removed = options.dryRun
+      ? await isOwnLog(world.files, `${directory.path}/${name}`)
+      : await removeMirror(world, directory, marker.task);
+    if (removed) gone.push(name);
+  }
+  gone.push(...(await tidyTemporary(world, directory, options.dryRun))); // after the logs, which are judged by them
+  for (const path of await pruneEnded(world.files, directory, options.all, options.dryRun))
+    gone.push(`${PRIVATE_DIRECTORY}/${path}`);
+  return gone;
+}
+
+/** List the rights first, then read every lock: the other way round a right that was just taken could be removed. */
+async function tidyRights(world: World, directory: TaskDirectory, dryRun: boolean): Promise<string[]> {
+  const { files } = world;
+  const rights = [...(await listDirectory(files, directory.path)).names].filter(
+    (name) => parseMarker(name)?.kind === 'right',
+  );
+  const held = new Set<string>();
+  for (const name of (await listDirectory(files, directory.path)).names) {
+    const marker = parseMarker(name);
+    if (marker?.kind !== 'lock') continue;
+    const lock = await readLock(files, directory, marker.task);
+    if (lock.kind === 'damaged') return []; // it may hold any claim
+    const claim = claimIdIn(lock);
+    if (claim) held.add(claim);
+  }
+  const gone: string[] = [];
+  for (const name of rights) {
+    const marker = parseMarker(name);
+    if (marker?.kind !== 'right' || held.has(marker.claim)) continue;
+    if (dryRun || (await removeIfThere(files, `${directory.path}/${name}`))) gone.push(name);
+  }
+  return gone;
+}
+
+/** A running log whose claim was never made, or was settled without it (a person removed the lock). */
+async function tidyLog(
+  world: World,
+  directory: TaskDirectory,
+  name: string,
+  dryRun: boolean,
+): Promise<boolean> {
+  const { files, table, me } = world;
+  const marker = parseMarker(name);
+  if (marker?.kind !== 'running-log') return false;
+  const { task, claim } = marker;
+  for (const temporary of await listIfThere(files, `${directory.path}/${PRIVATE_DIRECTORY}/tmp`)) {
+    if (temporary.startsWith(`${claim}.`) && !isTokenOfTheDead(temporary.slice(claim.length + 1), me, table))
+      return false;
+  }
+  const lock = await readLock(files, directory, task);
+  if (lock.kind === 'damaged' || claimIdIn(lock) === claim) return false;
+  if (survivors(claim, undefined, table).length > 0) return false;
+  const path = `${directory.path}/${name}`;
+  const stat = await lookAt(files, path);
+  if (!stat) return false;
+  if (dryRun) return true;
+  if (stat.size === 0n) return removeIfThere(files, path);
+  const header = await readLogHeader(files, path);
+  return (
+    (await putAside(files, directory, path, { task, attempt: header?.attempt ?? 0, claim, kind: 'lost' })) !==
+    undefined
+  );
+}
+
+/** Their names end with the identity of the process that made them: five parts, so nothing has to be opened. */
+async function tidyTemporary(world: World, directory: TaskDirectory, dryRun: boolean): Promise<string[]> {
+  const { files, table, me } = world;
+  const folder = `${directory.path}/${PRIVATE_DIRECTORY}/tmp`;
+  const gone: string[] = [];
+  for (const name of await listIfThere(files, folder)) {
+    if (!isTokenOfTheDead(name.split('.').slice(-5).join('.'), me, table)) continue;
+    if (dryRun || (await removeIfThere(files, `${folder}/${name}`)))
+      gone.push(`${PRIVATE_DIRECTORY}/tmp/${basename(name)}`);
+  }
+  return gone;
+}

@@ -1,0 +1,61 @@
+/**
+ * Reads what a child prints, to the last byte: raw into a file out of sight, and line by line to the listener. Memory
+ * does not grow with the output: a line of any length is read on, and one that is too long is left out of the log.
+ *
+ * Lines are split at `\n` only. Node's readline also splits at U+2028 and U+2029 (from version 24), which Codex prints raw.
+ */
+import { pipeline } from 'node:stream/promises';
+import split from 'split2';
+import { isErrno, isStorageError } from '../core/errors.ts';
+import type { GatedChild } from '../io/child.ts';
+import type { AgentEvent, CodexListener } from '../io/codex.ts';
+import type { Files } from '../io/files.ts';
+
+/** Longest line that is looked at. Codex cuts the output of a command far below this. */
+const SPLIT_OPTIONS = { maxLength: 4 * 1_048_576, skipOverflow: true };
+/** What one attempt may print in all. */
+const MAX_OUTPUT_BYTES = 1_073_741_824;
+
+/** Resolves when both outputs are closed. A disk that refuses the log ends the child; it does not throw. */
+export async function listen(
+  files: Files,
+  child: GatedChild,
+  heard: CodexListener,
+  raw: { readonly stdout: number; readonly stderr: number },
+  onEvent: (event: AgentEvent) => void,
+): Promise<void> {
+  let total = 0;
+  /** Keeps a chunk; says whether it is still to be looked at. */
+  const keep = (fd: number, chunk: Buffer): boolean => {
+    total += chunk.length;
+    if (total > MAX_OUTPUT_BYTES) void child.end('log-too-large');
+    if (child.endedBy === 'log-too-large') return false;
+    files.appendSync(fd, chunk);
+    return true;
+  };
+  const stdout = pipeline(
+    child.stdout,
+    async function* (chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) if (keep(raw.stdout, chunk)) yield chunk;
+    },
+    split(/\r?\n/, SPLIT_OPTIONS),
+    async (lines: AsyncIterable<string>) => {
+      for await (const line of lines) for (const event of heard.line(line)) onEvent(event);
+    },
+  );
+  const decoder = new TextDecoder();
+  const stderr = pipeline(child.stderr, async (chunks: AsyncIterable<Buffer>): Promise<void> => {
+    for await (const chunk of chunks)
+      if (keep(raw.stderr, chunk)) heard.stderr(decoder.decode(chunk, { stream: true }));
+  });
+  const unlessClosed = async (reading: Promise<void>) => {
+    try {
+      await reading;
+    } catch (error) {
+      if (isErrno(error, 'ERR_STREAM_PREMATURE_CLOSE')) return; // closed by finish(), on somebody who held it after the exit
+      void child.end('storage'); // nobody reads it any more: it must not go on working unseen
+      if (!isStorageError(error)) throw error;
+    }
+  };
+  await Promise.all([unlessClosed(stdout), unlessClosed(stderr)]);
+}

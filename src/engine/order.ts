@@ -1,0 +1,43 @@
+/** What the main process hands to a worker: one task, and everything that its attempt needs. Plain data. */
+import type { ClaimId } from '../core/claim.ts';
+import type { AgentActivity } from '../core/event.ts';
+import type { Task } from '../core/task.ts';
+import type { CodexCommand, CodexSettings } from '../io/codex.ts';
+import type { TaskDirectory } from '../io/task-directory.ts';
+
+/**
+ * A result that stands beside the task and that this run may supersede. It was there when the run began: a result that
+ * came later, from whomever, is never superseded by it.
+ */
+export interface PriorResult {
+  readonly state: 'completed' | 'failed';
+  /** `dev:ino:mtimeNs` of the log. */
+  readonly id: string;
+}
+
+export interface AttemptOrder {
+  readonly claim: ClaimId;
+  readonly run: string;
+  readonly task: Task;
+  readonly directory: TaskDirectory;
+  readonly prior?: PriorResult;
+  readonly codex: CodexCommand;
+  readonly codexVersion: string;
+  readonly settings: CodexSettings;
+  readonly timeoutMs?: number;
+  /** Attempts after the first that the task may have since its last result. */
+  readonly retries: number;
+  readonly takeoverAfterMs?: number;
+  readonly by: string;
+}
+
+/** What a worker says while an attempt runs. */
+export type AttemptNews =
+  | { readonly kind: 'started'; readonly attempt: number; readonly pid: number }
+  | { readonly kind: 'activity'; readonly activity: AgentActivity }
+  | { readonly kind: 'notice'; readonly message: string };
+
+/** What the main process says to a worker. */
+export interface AbortMessage {
+  readonly kind: 'abort';
+}

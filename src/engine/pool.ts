@@ -1,0 +1,74 @@
+/**
+ * The worker threads: the only file that knows piscina. Each thread supervises many children; a thread is never ended
+ * while an attempt runs in it, because its `finally` blocks would not run and its child would live on:
+ *
+ * - piscina's own `signal` terminates the thread (and makes a task own it exclusively): it is never passed. Aborting is
+ *   a message on the attempt's port, and the attempt ends itself.
+ * - `close()` terminates the threads after a timeout: the pool is closed when it is idle.
+ * - after `close()` a late `run()` would start threads again: refused here.
+ * - piscina's queue is not first in, first out: it is never used. There are as many places as attempts at once.
+ * - its default `atomics` stops a thread's event loop between tasks, heartbeats and all: disabled.
+ * - a thrown error loses its class and fields on the way here: attempts return outcomes, and whatever `run` rejects
+ *   with means that the thread is gone. Its children's gates closed with it; their watchers end them.
+ */
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import type { ClaimId } from '../core/claim.ts';
+import { InvariantError } from '../core/errors.ts';
+import type { Outcome } from '../core/outcome.ts';
+import type { AbortMessage, AttemptNews, AttemptOrder } from './order.ts';
+
+/** From TypeScript sources (tsx) and from the compiled program alike. */
+const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+const WORKER = fileURLToPath(new URL(`../../workers/attempt${extension}`, import.meta.url));
+
+export class AttemptPool {
+  readonly #pool: Piscina;
+  readonly #ports = new Map<ClaimId, MessagePort>();
+  #closing = false;
+
+  /** Room for `concurrency` attempts at once, on at most as many threads as there are cores. */
+  constructor(concurrency: number, onTrouble: (message: string) => void, filename = WORKER) {
+    const threads = Math.min(concurrency, availableParallelism());
+    this.#pool = new Piscina({
+      filename,
+      minThreads: 1,
+      maxThreads: threads,
+      concurrentTasksPerWorker: Math.ceil(concurrency / threads),
+      atomics: 'disabled',
+      idleTimeout: 60_000,
+      closeTimeout: 2_147_483_647,
+    });
+    // A thread without a task that dies is an 'error' event, which would end the process if nobody listened.
+    this.#pool.on('error', (error: unknown) =>
+      onTrouble(`a worker thread failed: ${error instanceof Error ? error.message : String(error)}`),
+    );
+  }
+
+  /** Runs one attempt. Rejects only when its thread died: then the claim is the caller's to sweep and settle. */
+  async run(order: AttemptOrder, onNews: (news: AttemptNews) => void): Promise<Outcome> {
+    if (this.#closing) throw new InvariantError('an attempt was dispatched to a pool that is closing');
+    const { port1: here, port2: there } = new MessageChannel();
+    here.on('message', onNews);
+    this.#ports.set(order.claim, here);
+    try {
+      return (await this.#pool.run({ order, port: there }, { transferList: [there] })) as Outcome;
+    } finally {
+      this.#ports.delete(order.claim);
+      here.close();
+    }
+  }
+
+  /** Asks every attempt that runs to end itself and give its task back; their `run` promises tell when. */
+  abort(): void {
+    for (const port of this.#ports.values()) port.postMessage({ kind: 'abort' } satisfies AbortMessage);
+  }
+
+  /** To be called when no attempt runs. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#pool.close();
+  }
+}

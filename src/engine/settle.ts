@@ -1,0 +1,323 @@
+/**
+ * The one way out of a claim X on task T, for its owner, a reaper, `clean` and `reset` alike: get X's break right, read
+ * X in the lock again, publish the log or put it aside, make that durable, release the lock, drop the right.
+ *
+ * PROMISE. Whoever calls it, and however many at once: at most one result for T; the lock is unlinked only while it
+ * holds X; and every step can be repeated, so a successor of a holder that died starts at S3 and finds what is left.
+ *
+ * THE CALLER has made sure that nothing of X runs any more, and that X's owner is itself or certainly dead. It does on
+ *   settled  what is published is durable: say so now
+ *   gone     somebody else settled X, or removed its lock: nothing was published by this call
+ *   blocked  the right's holder is alive elsewhere or cannot be judged, or the disk refuses: lock and right are as they
+ *            were, and the next run continues. After 60 s, or at once when `mayLeave()`.
+ *
+ * Steps S0–S8 are those of the model (ARCHITECTURE.md, "The lock protocol"); change them only together with it.
+ */
+import type { ClaimId, OutcomeRecord, ProcessIdentity } from '../core/claim.ts';
+import { errnoOf, isErrno, isStorageError } from '../core/errors.ts';
+import { markerOf } from '../core/task.ts';
+import { putAside, putResultAside, readHistory, type EndedKind } from '../io/earlier-attempts.ts';
+import { createHash } from 'node:crypto';
+import { APPEND, lookAt, READ, removeIfThere, renameIfThere, syncDirectory } from '../io/files.ts';
+import { makePrivateDirectory } from '../io/file-system.ts';
+import {
+  claimIdIn,
+  readLock,
+  readRight,
+  recordOutcomeFor,
+  takeRight,
+  writeIdentityFile,
+  type LockRead,
+} from '../io/lock-file.ts';
+import { isSameProcess, judge } from '../io/process-identity.ts';
+import { isOwnLog, lastWords } from '../io/result-log.ts';
+import type { TaskDirectory } from '../io/task-directory.ts';
+import { EARLIER_BOOT_SILENCE_MS, SilenceWatch } from './silence.ts';
+import type { World } from './world.ts';
+
+export interface SettleRequest {
+  readonly directory: TaskDirectory;
+  readonly task: string;
+  readonly claim: ClaimId;
+  /** Whether the caller made the claim. Others trust an outcome only if the log is the one it was recorded for. */
+  readonly role: 'owner' | 'reaper';
+  /** A person said that holders on other hosts are dead (`clean --force`). */
+  readonly trustElsewhereIsDead?: boolean;
+  readonly mayLeave?: () => boolean;
+}
+
+export type SettleResult =
+  | {
+      readonly kind: 'settled';
+      readonly published: 'completed' | 'failed' | undefined;
+      readonly log: string | undefined;
+      readonly warning?: string;
+    }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'blocked'; readonly why: string };
+
+/** A task whose owner dies this many times without a result in between is failed: it may be what kills the machine. */
+const MOST_DEATHS = 3;
+const BLOCKED_PATIENCE_MS = 60_000;
+const BACKOFF_MS = { first: 20, longest: 200 };
+
+export async function settle(world: World, request: SettleRequest): Promise<SettleResult> {
+  return withPatience(world, request, async () => {
+    const right = await obtainRight(world, request);
+    return right.kind === 'held' ? settleWithRight(world, request, right.n) : right;
+  });
+}
+
+type RightResult =
+  | { readonly kind: 'held'; readonly n: number }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'blocked'; readonly why: string };
+
+/** S0–S2. */
+async function obtainRight(world: World, request: SettleRequest): Promise<RightResult> {
+  const { files, me } = world;
+  const { directory, claim } = request;
+  const silence = new SilenceWatch(world.uptimeMs);
+  const startedAt = world.uptimeMs();
+  let n = 1;
+  let waitMs = BACKOFF_MS.first;
+  for (;;) {
+    // S1. Any error but ENOENT may hide a link that succeeded, so S2 looks who holds it.
+    let errno = '';
+    try {
+      await takeRight(files, directory, claim, n, me);
+      return { kind: 'held', n };
+    } catch (error) {
+      errno = errnoOf(error);
+      if (isErrno(error, 'ENOENT')) {
+        await makePrivateDirectory(files, directory);
+        await writeIdentityFile(files, directory, me);
+        continue;
+      }
+    }
+    // S2
+    const right = await readRight(files, directory, claim, n);
+    const holds = claimIdIn(await readLock(files, directory, request.task)) === claim;
+    if (right.kind === 'absent') {
+      if (!holds) return { kind: 'gone' };
+      if (errno === 'EEXIST') {
+        n = 1; // its holder finished in between
+        continue;
+      }
+    }
+    if (right.kind === 'holder' && isSameProcess(right.holder, me)) return { kind: 'held', n };
+    if (right.kind === 'holder' && isCertainlyDead(world, request, right.holder, silence, n)) {
+      n++; // the chain: a dead holder's right passes on under the next name, and stays where it is
+      continue;
+    }
+    if (!holds) return { kind: 'gone' };
+    const tooLong = world.uptimeMs() - startedAt > BLOCKED_PATIENCE_MS;
+    if (tooLong || request.mayLeave?.())
+      return { kind: 'blocked', why: whyBlocked(right, errno, markerOf.right(claim, n)) };
+    await world.sleep(waitMs);
+    waitMs = Math.min(BACKOFF_MS.longest, waitMs * 2);
+  }
+}
+
+function isCertainlyDead(
+  world: World,
+  request: SettleRequest,
+  holder: ProcessIdentity,
+  silence: SilenceWatch,
+  n: number,
+): boolean {
+  const life = judge(holder, world.me, world.table, !request.directory.network);
+  switch (life.kind) {
+    case 'dead':
+      return true;
+    case 'earlier-boot':
+      return silence.isSilent(String(n), '', EARLIER_BOOT_SILENCE_MS);
+    case 'elsewhere':
+      return request.trustElsewhereIsDead === true;
+    case 'alive':
+      return false;
+  }
+}
+
+function whyBlocked(right: Awaited<ReturnType<typeof readRight>>, errno: string, name: string): string {
+  if (right.kind === 'holder')
+    return `process ${right.holder.pid} on ${right.holder.host.name} holds ${name}`;
+  if (right.kind === 'damaged') return `${name} is damaged`;
+  return `${name} could not be created: ${errno}`;
+}
+
+/** Repeats a step that the disk refuses, keeping the right, until it works or the caller has to leave. */
+async function withPatience(
+  world: World,
+  request: SettleRequest,
+  step: () => Promise<SettleResult>,
+): Promise<SettleResult> {
+  const startedAt = world.uptimeMs();
+  for (let waitMs = BACKOFF_MS.first; ; waitMs = Math.min(2_000, waitMs * 2)) {
+    try {
+      return await step();
+    } catch (error) {
+      if (!isStorageError(error)) throw error;
+      if (world.uptimeMs() - startedAt > BLOCKED_PATIENCE_MS || request.mayLeave?.())
+        return { kind: 'blocked', why: `storage error: ${error.message}` };
+      await world.sleep(waitMs);
+    }
+  }
+}
+
+/** S3–S8, with `.break-X.n` in hand. */
+async function settleWithRight(world: World, request: SettleRequest, n: number): Promise<SettleResult> {
+  const { files } = world;
+  const { directory, task, claim } = request;
+  const at = (name: string) => `${directory.path}/${name}`;
+  // S3
+  const lock = await readLock(files, directory, task);
+  if (claimIdIn(lock) !== claim) {
+    await removeIfThere(files, at(markerOf.right(claim, n)));
+    return { kind: 'gone' };
+  }
+  // S4, S5
+  const done = await publishOrPutAside(world, request, lock);
+  await syncDirectory(files, directory.path);
+  // S6. The mirror goes before the lock, so that nobody can hit the mirror of the next claim.
+  await removeMirror(world, directory, task);
+  if (done.published === 'completed') await putResultAside(files, directory, task, 'failed');
+  // S7, S8
+  await removeIfThere(files, at(markerOf.lock(task)));
+  try {
+    for (let i = 1; i <= n; i++) await removeIfThere(files, at(markerOf.right(claim, i)));
+  } catch (error) {
+    if (!isStorageError(error)) throw error; // a right to a claim that is gone is a right to nothing; the janitor removes it
+  }
+  return { kind: 'settled', ...done };
+}
+
+type Published = {
+  readonly published: 'completed' | 'failed' | undefined;
+  readonly log: string | undefined;
+  readonly warning?: string;
+};
+
+/** S4 */
+async function publishOrPutAside(world: World, request: SettleRequest, lock: LockRead): Promise<Published> {
+  const { files } = world;
+  const { directory, task, claim } = request;
+  const nothing: Published = { published: undefined, log: undefined };
+  if (lock.kind !== 'claim') return nothing; // damaged: there is no log that could be told to be its own
+  const { attempt } = lock.record;
+  const running = `${directory.path}/${markerOf.runningLog(task, claim)}`;
+  const outcome = await validOutcome(world, request, lock);
+  if (outcome?.outcome !== 'done' && outcome?.outcome !== 'failed') {
+    const stat = await lookAt(files, running);
+    if (stat?.size === 0n) {
+      await removeIfThere(files, running); // the agent never started
+      return nothing;
+    }
+    const kind: EndedKind = outcome?.outcome ?? 'died';
+    return {
+      published: undefined,
+      log: await putAside(files, directory, running, { task, attempt, claim, kind }),
+    };
+  }
+  const state = outcome.outcome === 'done' ? 'completed' : 'failed';
+  const target = `${directory.path}/${markerOf[state](task)}`;
+  // Look at the running log first: a successor must not move aside what its predecessor has just published.
+  if (await lookAt(files, running)) {
+    if (await lookAt(files, `${directory.path}/${markerOf.completed(task)}`)) {
+      const log = await putAside(files, directory, running, { task, attempt, claim, kind: 'duplicate' });
+      return {
+        published: undefined,
+        log,
+        warning: 'it had been completed by somebody else; this log was put aside',
+      };
+    }
+    if (state === 'failed') await putResultAside(files, directory, task, 'failed');
+    if (await renameIfThere(files, running, target)) return { published: state, log: target };
+  }
+  // A predecessor in the chain published it; if not, a person deleted the log, and the task is pending again.
+  if (await lookAt(files, target)) return { published: state, log: target };
+  return { ...nothing, warning: 'its log was deleted while it ran; it is pending again' };
+}
+
+/** The outcome to act on. A reaper checks that the log is, byte for byte, the one that the owner recorded it for. */
+async function validOutcome(
+  world: World,
+  request: SettleRequest,
+  lock: LockRead & { kind: 'claim' },
+): Promise<OutcomeRecord | undefined> {
+  const { outcome } = lock;
+  if (request.role === 'owner') return outcome;
+  if (!outcome) return failAfterTooManyDeaths(world, request, lock);
+  if (outcome.outcome !== 'done' && outcome.outcome !== 'failed') return outcome;
+  const log = await digest(
+    world,
+    `${request.directory.path}/${markerOf.runningLog(request.task, request.claim)}`,
+  );
+  if (log === undefined) return outcome; // already published, or deleted: S4 finds out
+  return log.bytes === outcome.bytes && log.sha256 === outcome.sha256 ? outcome : undefined;
+}
+
+/** The owner died without an outcome. The third time in a row the task is failed: one that kills its machine must not run for ever. */
+async function failAfterTooManyDeaths(
+  world: World,
+  request: SettleRequest,
+  lock: LockRead & { kind: 'claim' },
+): Promise<OutcomeRecord | undefined> {
+  const { files } = world;
+  const { directory, task, claim } = request;
+  if (lock.record.kind === 'reset') return undefined;
+  const path = `${directory.path}/${markerOf.runningLog(task, claim)}`;
+  if (!(await lookAt(files, path))?.size) return undefined; // the agent never started, or a predecessor put the log aside
+  const { deaths } = await readHistory(files, directory, task);
+  if (deaths + 1 < MOST_DEATHS) return undefined;
+  const reason = `the worker died ${deaths + 1} times on this task`;
+  const fd = await files.open(path, APPEND);
+  try {
+    files.appendSync(fd, Buffer.from(lastWords(reason)));
+    await files.fsync(fd);
+  } finally {
+    await files.close(fd);
+  }
+  const log = await digest(world, path);
+  if (!log) return undefined;
+  const outcome: OutcomeRecord = {
+    outcome: 'failed',
+    code: null,
+    signal: null,
+    ...log,
+    reason,
+    at: world.now().toISOString(),
+  };
+  await recordOutcomeFor(files, directory, task, outcome);
+  return outcome;
+}
+
+async function digest(world: World, path: string): Promise<{ bytes: number; sha256: string } | undefined> {
+  const { files } = world;
+  let fd: number;
+  try {
+    fd = await files.open(path, READ);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ELOOP')) return undefined;
+    throw error;
+  }
+  try {
+    const hash = createHash('sha256');
+    const buffer = Buffer.alloc(1_048_576);
+    let bytes = 0;
+    for (;;) {
+      const read = await files.read(fd, buffer, bytes);
+      if (read === 0) return { bytes, sha256: hash.digest('hex') };
+      hash.update(buffer.subarray(0, read));
+      bytes += read;
+    }
+  } finally {
+    await files.close(fd);
+  }
+}
+
+/** A mirror is removed only if it is one: `in-progress-report.md` may be a user's own file beside `report.md`. */
+export async function removeMirror(world: World, directory: TaskDirectory, task: string): Promise<boolean> {
+  const path = `${directory.path}/${markerOf.mirror(task)}`;
+  return (await isOwnLog(world.files, path)) && removeIfThere(world.files, path);
+}

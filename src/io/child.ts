@@ -1,0 +1,355 @@
+/**
+ * The child: one Codex process in a session of its own, behind a gate, and everything that it started.
+ *
+ * THE GATE. The child is spawned before the claim, so that its pid, start time and group are in the lock file before
+ * the lock file exists; but what is spawned is a shell that waits for `GO` on descriptor 3 and exits at end of file.
+ * So there is no moment at which a Codex runs that no lock file names.
+ *
+ * THE WATCHER. Before it becomes Codex (`exec` keeps pid, start time and group) the shell leaves a watcher in the group
+ * that reads the same pipe. It ends when the owner does, however the owner ends (SIGKILL, out of memory, a dead worker
+ * thread): then the watcher ends the child by the ladder, kills what escaped into sessions of its own, and itself.
+ * While it lives, the group's number cannot be used again.
+ *
+ * THE COOKIE. `CODEX_WORKER_CLAIM=<claim id>` in the environment of the child and of every command it starts: Codex runs
+ * each command in a session of its own, so the group does not hold them all. Not found are processes that clear their
+ * environment *and* leave the group *and* outlive the kill.
+ *
+ * THE LADDER. SIGINT is Codex's graceful stop: it ends its whole command tree and the thread stays resumable. SIGTERM
+ * kills it at once and leaves grandchildren. So: SIGINT, 5 s, SIGTERM, 2 s, SIGKILL of the group, then the sweep.
+ */
+import spawn from 'cross-spawn';
+import type { ChildProcess } from 'node:child_process';
+import type { Duplex, Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ChildIdentity, ClaimId } from '../core/claim.ts';
+import { isErrno } from '../core/errors.ts';
+import type { ChildExit, EndReason } from '../core/outcome.ts';
+import { GATE_NAME } from './codex.ts';
+import { isRunning, type ProcessStat, type ProcessTable } from './process-identity.ts';
+
+export const COOKIE = 'CODEX_WORKER_CLAIM';
+
+const INT_GRACE_MS = 5_000;
+const TERM_GRACE_MS = 2_000;
+const LADDER = [
+  { signal: 'SIGINT', graceMs: INT_GRACE_MS },
+  { signal: 'SIGTERM', graceMs: TERM_GRACE_MS },
+] as const;
+/** After exit, how long the output pipes may stay open before they are closed on whoever still holds them. */
+const STDIO_GRACE_MS = 2_000;
+
+/**
+ * `$@` is the command; the prompt never goes through the shell. The graces are the ladder's, in tenths of a second.
+ * On Linux the watcher also kills the carriers of the cookie, itself excepted: it goes last, with its group.
+ */
+const GATE = `
+IFS= read -r go <&3 || exit 0
+[ "$go" = GO ] || exit 0
+( trap "" HUP INT TERM
+  while IFS= read -r _ <&3; do :; done
+  for step in INT:${INT_GRACE_MS / 100} TERM:${TERM_GRACE_MS / 100}; do
+    kill -0 $$ 2>/dev/null || break
+    kill -"\${step%:*}" -$$ 2>/dev/null
+    i=0
+    while [ "$i" -lt "\${step#*:}" ] && kill -0 $$ 2>/dev/null; do sleep 0.1; i=$((i+1)); done
+  done
+  if read -r me _ </proc/self/stat 2>/dev/null; then
+    for environ in /proc/[0-9]*/environ; do
+      pid=\${environ#/proc/}; pid=\${pid%/environ}
+      [ "$pid" = "$me" ] && continue
+      grep -qz "^${COOKIE}=$${COOKIE}\\$" "$environ" 2>/dev/null && kill -KILL "$pid" 2>/dev/null
+    done
+  fi
+  kill -KILL -$$
+) </dev/null >/dev/null 2>&1 &
+exec "$@" 3<&-
+`;
+
+export interface ChildRequest {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly workingDirectory: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly claim: ClaimId;
+  /** Open for reading: the prompt. */
+  readonly stdin: number;
+}
+
+/** Spawns the gate. Throws the errno of spawn(2): EAGAIN, ENOMEM, or ENOENT when the working directory is gone. */
+export async function spawnBehindGate(request: ChildRequest, table: ProcessTable): Promise<GatedChild> {
+  const child = spawn('/bin/sh', ['-c', GATE, GATE_NAME, request.command, ...request.args], {
+    cwd: request.workingDirectory,
+    env: { ...request.env, [COOKIE]: request.claim },
+    detached: true, // setsid: Ctrl-C does not reach it, and it leads a group of its own
+    stdio: [request.stdin, 'pipe', 'pipe', 'pipe'],
+  });
+  const { pid } = child;
+  if (pid === undefined) {
+    throw await new Promise<Error>((resolve) => child.once('error', resolve));
+  }
+  const stat = table.stat(pid);
+  return new GatedChild(
+    child,
+    { pid, pgid: pid, start: typeof stat === 'object' ? stat.start : 'unknown' },
+    request.claim,
+    table,
+  );
+}
+
+export class GatedChild {
+  readonly identity: ChildIdentity;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly #child: ChildProcess;
+  readonly #claim: ClaimId;
+  readonly #table: ProcessTable;
+  readonly #gate: Duplex;
+  readonly #exited: Promise<void>;
+  readonly #closed: Promise<void>;
+  #endedBy: EndReason | undefined;
+  #ending: Promise<void> | undefined;
+
+  constructor(child: ChildProcess, identity: ChildIdentity, claim: ClaimId, table: ProcessTable) {
+    this.#child = child;
+    this.identity = identity;
+    this.#claim = claim;
+    this.#table = table;
+    const [, stdout, stderr, gate] = child.stdio;
+    this.stdout = stdout as Readable;
+    this.stderr = stderr as Readable;
+    this.#gate = gate as Duplex;
+    this.#gate.on('error', () => {}); // EPIPE: the reader is gone, and its exit tells the rest
+    this.#exited = new Promise((resolve) => child.once('exit', () => resolve()));
+    this.#closed = new Promise((resolve) => child.once('close', () => resolve()));
+  }
+
+  /** Opens the gate: only now can Codex run. */
+  go(): void {
+    this.#gate.write('GO\n');
+  }
+
+  /** Ends a child whose gate was never opened. */
+  async abandon(): Promise<void> {
+    this.#gate.destroy();
+    this.stdout.resume();
+    this.stderr.resume();
+    await this.#closed;
+  }
+
+  /** Ends the child by the ladder. The first reason stays; a second call only waits for the same end. */
+  end(why: EndReason): Promise<void> {
+    this.#endedBy ??= why;
+    this.#ending ??= this.#climbDown();
+    return this.#ending;
+  }
+
+  get endedBy(): EndReason | undefined {
+    return this.#endedBy;
+  }
+
+  async #climbDown(): Promise<void> {
+    for (const { signal, graceMs } of LADDER) {
+      if (this.#hasExited()) return;
+      signalGroup(this.identity.pgid, signal);
+      if (await this.#exitsWithin(graceMs)) return;
+    }
+    signalGroup(this.identity.pgid, 'SIGKILL');
+    await this.#exited;
+  }
+
+  #hasExited(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  async #exitsWithin(ms: number): Promise<boolean> {
+    const patience = new AbortController();
+    const late = sleep(ms, undefined, { signal: patience.signal }).then(
+      () => false,
+      () => true,
+    );
+    const exited = await Promise.race([this.#exited.then(() => true), late]);
+    patience.abort();
+    return exited;
+  }
+
+  /**
+   * Waits for the end of the child, ends whatever it left behind, then waits until its output is closed. Resolves with
+   * how it ended and the pids that could not be ended (processes in uninterruptible sleep).
+   */
+  async finish(): Promise<{ exit: ChildExit; unkillable: readonly number[] }> {
+    await this.#exited;
+    const unkillable = await sweep(this.#claim, this.identity, this.#table);
+    this.#gate.destroy(); // not before the watcher is dead: it would begin its own ladder
+    const patience = setTimeout(() => {
+      this.stdout.destroy();
+      this.stderr.destroy();
+    }, STDIO_GRACE_MS);
+    await this.#closed;
+    clearTimeout(patience);
+    return { exit: this.#exit(), unkillable };
+  }
+
+  #exit(): ChildExit {
+    const { exitCode: code, signalCode: signal } = this.#child;
+    if (this.#endedBy) return { kind: 'ended-by-us', why: this.#endedBy, code, signal };
+    if (signal) return { kind: 'signalled', signal };
+    return { kind: 'exited', code: code ?? 0 };
+  }
+}
+
+function signalGroup(pgid: number, signal: NodeJS.Signals): void {
+  signalProcess(-pgid, signal);
+}
+
+function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!isErrno(error, 'ESRCH', 'EPERM')) throw error;
+  }
+}
+
+const SWEEP_PATIENCE_MS = 10_000;
+const LOOK_AGAIN_MS = 5;
+const MOST_UNSURE_LOOKS = 20;
+
+/**
+ * Kills everything of a claim that still runs: the carriers of its cookie, and the members of its group when the group
+ * is ours. Two looks in a row must be empty, because a scan of /proc is not atomic: a parent can fork and die behind it.
+ * Resolves with the pids that are left after 10 s. Needs no right: only the claim's own processes are touched.
+ */
+export async function sweep(
+  claim: ClaimId,
+  child: ChildIdentity | undefined,
+  table: ProcessTable,
+): Promise<readonly number[]> {
+  const deadline = performance.now() + SWEEP_PATIENCE_MS;
+  let empty = 0;
+  let unsure = 0;
+  for (;;) {
+    const look = lookFor(claim, child, table);
+    if (look.found.length === 0 && (!look.unsure || ++unsure > MOST_UNSURE_LOOKS)) empty++;
+    else if (look.found.length > 0) empty = 0;
+    if (empty === 2) return [];
+    if (performance.now() > deadline) return look.found;
+    if (look.ourGroup !== undefined) signalGroup(look.ourGroup, 'SIGKILL'); // one atomic step of the kernel
+    for (const pid of look.found) signalProcess(pid, 'SIGKILL');
+    await sleep(LOOK_AGAIN_MS);
+  }
+}
+
+/** The pids of a claim's processes, from one look. */
+export function survivors(
+  claim: ClaimId,
+  child: ChildIdentity | undefined,
+  table: ProcessTable,
+): readonly number[] {
+  return lookFor(claim, child, table).found;
+}
+
+interface Look {
+  readonly found: number[];
+  readonly ourGroup: number | undefined;
+  /** Somebody has no environment at all, and may be in the middle of exec. */
+  readonly unsure: boolean;
+}
+
+function lookFor(claim: ClaimId, child: ChildIdentity | undefined, table: ProcessTable): Look {
+  const entry = Buffer.from(`${COOKIE}=${claim}`);
+  const found = new Set<number>();
+  const group: ProcessStat[] = [];
+  let unsure = false;
+  let ours = false;
+  for (const stat of table.list()) {
+    if (/^[ZX]/.test(stat.state) || stat.kernel || stat.pid === process.pid) continue;
+    const environment = table.environment(stat.pid);
+    const carrier = environment !== undefined && carries(environment, entry);
+    if (carrier) found.add(stat.pid);
+    if (environment?.length === 0 && child && isNotOlder(stat, child)) unsure = true;
+    if (child && stat.pgid === child.pgid) {
+      group.push(stat);
+      // The number of a group may have been used again: it is ours when a member carries the cookie, or when its leader
+      // is the recorded process and its environment, which would tell, cannot be read.
+      if (carrier || (environment === undefined && stat.pid === child.pid && stat.start === child.start))
+        ours = true;
+    }
+  }
+  if (ours) for (const { pid } of group) found.add(pid);
+  return { found: [...found], ourGroup: ours ? child?.pgid : undefined, unsure };
+}
+
+/** Whether an environment (entries ended by NUL) has exactly this entry. */
+export function carries(environment: Buffer, entry: Buffer): boolean {
+  for (let at = environment.indexOf(entry); at >= 0; at = environment.indexOf(entry, at + 1)) {
+    const end = at + entry.length;
+    if ((at === 0 || environment[at - 1] === 0) && (end === environment.length || environment[end] === 0))
+      return true;
+  }
+  return false;
+}
+
+const isNotOlder = (a: ProcessStat, b: ChildIdentity) =>
+  /^\d+$/.test(a.start) && /^\d+$/.test(b.start) && BigInt(a.start) >= BigInt(b.start);
+
+/**
+ * Ends the run of a dead owner: the ladder for its child, unless the watcher was faster, then the sweep. Resolves with
+ * the pids that could not be ended.
+ */
+export async function endOrphans(
+  claim: ClaimId,
+  child: ChildIdentity | undefined,
+  table: ProcessTable,
+): Promise<readonly number[]> {
+  if (child && lookFor(claim, child, table).ourGroup !== undefined) {
+    for (const { signal, graceMs } of LADDER) {
+      if (!isRunning(child, table)) break;
+      signalGroup(child.pgid, signal);
+      for (let waited = 0; waited < graceMs && isRunning(child, table); waited += 50) await sleep(50);
+    }
+  }
+  return sweep(claim, child, table);
+}
+
+export interface ToolResult {
+  /** `null` when it was ended by a signal or never started. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Why it could not be started, or ETIMEDOUT. */
+  readonly errno?: string;
+}
+
+/** Runs a short program to its end, without a shell and without input; at most 64 KiB of each output are kept. */
+export function runTool(
+  command: string,
+  args: readonly string[],
+  options: { readonly timeoutMs: number; readonly env?: NodeJS.ProcessEnv; readonly cwd?: string },
+): Promise<ToolResult> {
+  return new Promise((resolve) => {
+    const child = spawn(command, [...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: options.env,
+      cwd: options.cwd,
+    });
+    const kept = { stdout: '', stderr: '' };
+    const keep = (name: 'stdout' | 'stderr') => (chunk: string) =>
+      void (kept[name] = (kept[name] + chunk).slice(0, 65_536));
+    child.stdout?.setEncoding('utf8').on('data', keep('stdout'));
+    child.stderr?.setEncoding('utf8').on('data', keep('stderr'));
+    let errno: string | undefined;
+    const timer = setTimeout(() => {
+      errno = 'ETIMEDOUT';
+      child.kill('SIGKILL');
+      child.stdout?.destroy(); // a grandchild may hold them open
+      child.stderr?.destroy();
+    }, options.timeoutMs);
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
+      resolve({ code: null, ...kept, errno: error.code ?? error.message });
+    });
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      resolve({ code, ...kept, ...(errno ? { errno } : {}) });
+    });
+  });
+}

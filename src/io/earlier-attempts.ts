@@ -1,0 +1,178 @@
+/**
+ * The logs of attempts that gave no result, and of results that were superseded: moved here, never overwritten. One
+ * file each, `.codex-worker/ended/<hash of the task's name>.<attempt>.<claim>.<how it ended>.txt`.
+ *
+ * Losing this folder loses counts and old logs, nothing else.
+ */
+import { createHash } from 'node:crypto';
+import { isClaimId, type ClaimId } from '../core/claim.ts';
+import { isErrno } from '../core/errors.ts';
+import { markerOf, PRIVATE_DIRECTORY } from '../core/task.ts';
+import { listIfThere, lookAt, makeDirectory, removeIfThere, type Files } from './files.ts';
+import { makePrivateDirectory } from './file-system.ts';
+import { readLogHeader } from './result-log.ts';
+import type { TaskDirectory } from './task-directory.ts';
+
+/** `died`: its owner did. `lost`: somebody removed its lock. `duplicate`: a result was already there. */
+export const ENDED_KINDS = [
+  'retry',
+  'interrupted',
+  'died',
+  'lost',
+  'failed',
+  'completed',
+  'duplicate',
+] as const;
+export type EndedKind = (typeof ENDED_KINDS)[number];
+
+interface EndedAttempt {
+  readonly attempt: number;
+  readonly claim: ClaimId;
+  readonly kind: EndedKind;
+}
+
+/** What is known of a task's attempts so far. */
+export interface History {
+  /** The number of the next attempt, from 1. */
+  readonly nextAttempt: number;
+  /** Attempts that failed and were put back since the task last had a result. */
+  readonly retriesUsed: number;
+  /** Attempts whose owner died since the task last had a result. */
+  readonly deaths: number;
+}
+
+const KEPT_PER_TASK = 20;
+const hashOf = (task: string) => createHash('sha256').update(task).digest('hex').slice(0, 16);
+const endedDirectory = (directory: TaskDirectory) => `${directory.path}/${PRIVATE_DIRECTORY}/ended`;
+const rawDirectory = (directory: TaskDirectory) => `${directory.path}/${PRIVATE_DIRECTORY}/raw`;
+
+/** Where the raw events (`jsonl`) and the raw stderr of an attempt are kept, out of sight. */
+export function rawPath(
+  directory: TaskDirectory,
+  task: string,
+  attempt: number,
+  claim: ClaimId,
+  extension: 'jsonl' | 'stderr',
+): string {
+  return `${rawDirectory(directory)}/${hashOf(task)}.${attempt}.${claim}.${extension}`;
+}
+
+export async function makeRawDirectory(files: Files, directory: TaskDirectory): Promise<void> {
+  await makePrivateDirectory(files, directory);
+  await makeDirectory(files, rawDirectory(directory));
+}
+
+function parseEnded(name: string): (EndedAttempt & { readonly hash: string }) | undefined {
+  const [hash, attempt, claim, kind, extension, ...rest] = name.split('.');
+  const known = ENDED_KINDS.find((word) => word === kind);
+  if (
+    !hash ||
+    !attempt ||
+    !/^\d+$/.test(attempt) ||
+    !claim ||
+    !isClaimId(claim) ||
+    !known ||
+    extension !== 'txt' ||
+    rest.length > 0
+  )
+    return undefined;
+  return { hash, attempt: Number(attempt), claim, kind: known };
+}
+
+/** Counts a task's earlier attempts. A published result ends a series: retries and deaths are counted after it. */
+export async function readHistory(files: Files, directory: TaskDirectory, task: string): Promise<History> {
+  const hash = hashOf(task);
+  const ended = [...(await listIfThere(files, endedDirectory(directory)))]
+    .filter((name) => name.startsWith(hash))
+    .map(parseEnded)
+    .filter((entry) => entry !== undefined);
+  const results = ended
+    .filter(({ kind }) => kind === 'failed' || kind === 'completed')
+    .map(({ attempt }) => attempt);
+  for (const path of [markerOf.failed(task), markerOf.completed(task)]) {
+    const header = await readLogHeader(files, `${directory.path}/${path}`);
+    if (header) results.push(header.attempt);
+  }
+  const lastResult = Math.max(0, ...results);
+  const since = ended.filter(({ attempt }) => attempt > lastResult);
+  return {
+    nextAttempt: 1 + Math.max(lastResult, ...ended.map(({ attempt }) => attempt)),
+    retriesUsed: since.filter(({ kind }) => kind === 'retry').length,
+    deaths: since.filter(({ kind }) => kind === 'died').length,
+  };
+}
+
+/** Moves a log here; `undefined` when there was none to move. Returns the new path. */
+export async function putAside(
+  files: Files,
+  directory: TaskDirectory,
+  from: string,
+  ended: EndedAttempt & { readonly task: string },
+): Promise<string | undefined> {
+  const folder = endedDirectory(directory);
+  const to = `${folder}/${hashOf(ended.task)}.${ended.attempt}.${ended.claim}.${ended.kind}.txt`;
+  for (;;) {
+    try {
+      await files.rename(from, to);
+      return to;
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+    }
+    if (!(await lookAt(files, from))) return undefined;
+    await makePrivateDirectory(files, directory);
+    await makeDirectory(files, folder);
+  }
+}
+
+/** Moves a published result here. Its attempt and claim stand in its header; a file without one gets a name of its own. */
+export async function putResultAside(
+  files: Files,
+  directory: TaskDirectory,
+  task: string,
+  kind: 'failed' | 'completed',
+): Promise<string | undefined> {
+  const path = `${directory.path}/${markerOf[kind](task)}`;
+  const stat = await lookAt(files, path);
+  if (!stat) return undefined;
+  const header = await readLogHeader(files, path);
+  const foreign = createHash('sha256')
+    .update(`${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeNs}`)
+    .digest('hex')
+    .slice(0, 32);
+  return putAside(files, directory, path, {
+    task,
+    attempt: header?.attempt ?? 0,
+    claim: header?.claim ?? foreign,
+    kind,
+  });
+}
+
+/** Keeps the newest attempts of each task (20), or none with `all`; returns the paths removed, relative to the private folder. */
+export async function pruneEnded(
+  files: Files,
+  directory: TaskDirectory,
+  all: boolean,
+  dryRun: boolean,
+): Promise<string[]> {
+  const removed: string[] = [];
+  for (const folder of ['ended', 'raw']) {
+    const byTask = new Map<string, { name: string; attempt: number }[]>();
+    for (const name of await listIfThere(files, `${directory.path}/${PRIVATE_DIRECTORY}/${folder}`)) {
+      const match = /^([0-9a-f]{16})\.(\d+)\./.exec(name);
+      if (!match?.[1]) continue;
+      const group = byTask.get(match[1]) ?? [];
+      group.push({ name, attempt: Number(match[2]) });
+      byTask.set(match[1], group);
+    }
+    for (const group of byTask.values()) {
+      group.sort((a, b) => b.attempt - a.attempt);
+      const perAttempt = folder === 'raw' ? 2 : 1;
+      for (const { name } of all ? group : group.slice(KEPT_PER_TASK * perAttempt)) {
+        const path = `${folder}/${name}`;
+        if (dryRun || (await removeIfThere(files, `${directory.path}/${PRIVATE_DIRECTORY}/${path}`)))
+          removed.push(path);
+      }
+    }
+  }
+  return removed;
+}

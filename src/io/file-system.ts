@@ -1,0 +1,178 @@
+/**
+ * Whether a file system keeps the rules that the protocol stands on. A file system that breaks one of them (some FUSE
+ * and network mounts do) is refused before anything is claimed on it, because it would break them silently.
+ */
+import { randomBytes } from 'node:crypto';
+import { statfs } from 'node:fs/promises';
+import { errnoOf, EnvironmentError, isErrno, UsageError } from '../core/errors.ts';
+import { PRIVATE_DIRECTORY } from '../core/task.ts';
+import {
+  CREATE,
+  describeType,
+  lookAt,
+  makeDirectory,
+  removeIfThere,
+  syncDirectory,
+  type Files,
+} from './files.ts';
+import { identityToken, thisProcess } from './process-identity.ts';
+import { temporaryPath, type TaskDirectory } from './task-directory.ts';
+
+export interface FileSystemCheck {
+  /** The rule that is broken, as a sentence; absent when all is well. */
+  readonly problem?: string;
+  readonly hardLinks: boolean;
+  readonly network: boolean;
+  readonly type: string;
+}
+
+/** statfs(2) `f_type` of what several machines, or a machine and its guest, may have mounted at once. */
+const NETWORK_TYPES: Readonly<Record<number, string>> = {
+  0x6969: 'nfs',
+  0x517b: 'smb',
+  0xff534d42: 'cifs',
+  0xfe534d42: 'smb2',
+  0x65735546: 'fuse',
+  0x01021997: '9p',
+  0x5346414f: 'afs',
+  0x00c36400: 'ceph',
+  0x0bd00bd0: 'lustre',
+  0x786f4256: 'vboxsf',
+  0x01161970: 'gfs2',
+  0x7461636f: 'ocfs2',
+};
+
+/**
+ * Prepares a directory for claims: makes its `.codex-worker` folder and tests the file system in it (about 1 ms).
+ * Throws UsageError when the directory cannot be written, EnvironmentError when its file system breaks a rule.
+ */
+export async function openTaskDirectory(files: Files, path: string): Promise<TaskDirectory> {
+  const directory = await describeDirectory(files, path);
+  await makePrivateDirectory(files, directory);
+  const check = await testRules(files, directory);
+  if (check.problem) {
+    throw new EnvironmentError(
+      `the file system of ${path} cannot be trusted with claims: ${check.problem}`,
+      'keep the task files on a local disk',
+    );
+  }
+  return { ...directory, hardLinks: check.hardLinks };
+}
+
+/** As `openTaskDirectory`, for readers: it makes nothing and tests nothing. */
+export async function describeDirectory(files: Files, path: string): Promise<TaskDirectory> {
+  const stat = await files.lstat(path);
+  const { network } = await mountOf(path);
+  return { path, id: `${stat.dev}:${stat.ino}`, hardLinks: true, network };
+}
+
+/** For `doctor`: the same test, leaving nothing behind that was not there before. Returns every problem, throws none. */
+export async function checkFileSystem(files: Files, path: string): Promise<FileSystemCheck> {
+  const mount = await mountOf(path);
+  const existed = await lookAt(files, `${path}/${PRIVATE_DIRECTORY}`);
+  try {
+    const directory = await describeDirectory(files, path);
+    await makePrivateDirectory(files, directory);
+    return { ...(await testRules(files, directory)), ...mount };
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error), hardLinks: false, ...mount };
+  } finally {
+    if (!existed) await removePrivateDirectory(path);
+  }
+}
+
+async function removePrivateDirectory(path: string): Promise<void> {
+  const { rmdir } = await import('node:fs/promises');
+  for (const folder of [`${path}/${PRIVATE_DIRECTORY}/tmp`, `${path}/${PRIVATE_DIRECTORY}`]) {
+    await rmdir(folder).catch((error: unknown) => {
+      if (!isErrno(error, 'ENOENT', 'ENOTEMPTY', 'EROFS', 'EACCES')) throw error;
+    });
+  }
+}
+
+async function mountOf(path: string): Promise<{ network: boolean; type: string }> {
+  const { type } = await statfs(path);
+  const network = process.platform === 'linux' ? NETWORK_TYPES[type >>> 0] : undefined;
+  return { network: network !== undefined, type: network ?? `0x${(type >>> 0).toString(16)}` };
+}
+
+/** `.codex-worker` and its `tmp`, 0700, and on the task directory's own file system: a link cannot leave one. */
+export async function makePrivateDirectory(files: Files, directory: TaskDirectory): Promise<void> {
+  const path = `${directory.path}/${PRIVATE_DIRECTORY}`;
+  try {
+    await makeDirectory(files, path);
+    const stat = await files.lstat(path);
+    if (!stat.isDirectory())
+      throw new EnvironmentError(
+        `${path} is ${describeType(stat)}, not a directory`,
+        'move it out of the way',
+      );
+    if (stat.dev !== (await files.lstat(directory.path)).dev) {
+      throw new EnvironmentError(
+        `${path} is on another file system than its directory`,
+        'unmount it: claims are made by hard links',
+      );
+    }
+    await makeDirectory(files, `${path}/tmp`);
+  } catch (error) {
+    if (isErrno(error, 'EACCES', 'EPERM', 'EROFS')) {
+      throw new UsageError(
+        `cannot write to ${directory.path}: ${errnoOf(error)}`,
+        'task directories must be writable: the state of each task stands beside its file',
+      );
+    }
+    throw error;
+  }
+}
+
+/** The rules, each tried once. An errno that is not expected is a broken rule too. */
+async function testRules(
+  files: Files,
+  directory: TaskDirectory,
+): Promise<{ problem?: string; hardLinks: boolean }> {
+  const token = `${randomBytes(8).toString('hex')}.${identityToken(thisProcess())}`;
+  const name = (letter: string) => temporaryPath(directory, `test-${letter}-${token}`);
+  const [a, b, c] = [name('a'), name('b'), name('c')];
+  const fails = async (code: string, call: () => Promise<unknown>, rule: string) => {
+    try {
+      await call();
+    } catch (error) {
+      if (isErrno(error, code)) return;
+      throw new Error(`${rule} (${errnoOf(error)} instead of ${code})`, { cause: error });
+    }
+    throw new Error(rule);
+  };
+  const holds = (condition: boolean, rule: string) => {
+    if (!condition) throw new Error(rule);
+  };
+  let hardLinks = true;
+  const fd = await files.open(a, CREATE);
+  try {
+    await fails('EEXIST', () => files.open(a, CREATE), 'a second exclusive create of one name succeeds');
+    const before = await files.fstat(fd);
+    try {
+      await files.link(a, b);
+    } catch (error) {
+      if (!isErrno(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK')) throw error;
+      hardLinks = false;
+    }
+    if (hardLinks) {
+      const linked = await files.lstat(b);
+      holds(linked.ino === before.ino && linked.nlink === 2n, 'a hard link is not the same file');
+      await fails('EEXIST', () => files.link(a, b), 'a hard link replaces a name that exists');
+      await files.unlink(b);
+    }
+    await fails('ENOENT', () => files.rename(b, c), 'renaming a missing file does not fail');
+    await files.rename(a, c);
+    holds((await files.fstat(fd)).ino === before.ino, 'a rename changes the file');
+    await files.unlink(c);
+    await files.write(fd, Buffer.from('x'), 0);
+    await syncDirectory(files, directory.path);
+    return { hardLinks };
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error), hardLinks };
+  } finally {
+    await files.close(fd);
+    for (const path of [a, b, c]) await removeIfThere(files, path);
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * The few file system verbs that the protocol is made of, as one object that is passed in: a test passes one in which
+ * the Nth call fails. Each verb is one system call; nothing here retries, except a short write, which is continued.
+ */
+import fse from 'fs-extra';
+import { constants, writeSync, type BigIntStats } from 'node:fs';
+import { isErrno } from '../core/errors.ts';
+
+export type { BigIntStats } from 'node:fs';
+
+export interface Files {
+  open(path: string, flags: number, mode?: number): Promise<number>;
+  close(fd: number): Promise<void>;
+  /** Bytes read into `buffer` from `position`; 0 at the end. */
+  read(fd: number, buffer: Buffer, position: number): Promise<number>;
+  write(fd: number, bytes: Buffer, position: number): Promise<void>;
+  /** Appends without leaving the thread, so that log lines keep their order and need no queue. */
+  appendSync(fd: number, bytes: Buffer): void;
+  fsync(fd: number): Promise<void>;
+  fstat(fd: number): Promise<BigIntStats>;
+  lstat(path: string): Promise<BigIntStats>;
+  link(existing: string, path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  mkdir(path: string): Promise<void>;
+  /** Entry names as bytes: a name need not be UTF-8. */
+  readdir(path: string): Promise<Buffer[]>;
+}
+
+export const realFiles: Files = {
+  open: (path, flags, mode = 0o600) => fse.open(path, flags, mode),
+  close: (fd) => fse.close(fd),
+  read: async (fd, buffer, position) => (await fse.read(fd, buffer, 0, buffer.length, position)).bytesRead,
+  write: async (fd, bytes, position) => {
+    for (let done = 0; done < bytes.length;) {
+      done += (await fse.write(fd, bytes, done, bytes.length - done, position + done)).bytesWritten;
+    }
+  },
+  appendSync: (fd, bytes) => {
+    for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
+  },
+  fsync: (fd) => fse.fsync(fd),
+  fstat: (fd) => fse.fstat(fd, { bigint: true }),
+  lstat: (path) => fse.lstat(path, { bigint: true }),
+  link: (existing, path) => fse.link(existing, path),
+  rename: (from, to) => fse.rename(from, to),
+  unlink: (path) => fse.unlink(path),
+  mkdir: (path) => fse.mkdir(path, { recursive: false, mode: 0o700 }),
+  readdir: (path) => fse.readdir(path, { encoding: 'buffer' }),
+};
+
+/** Exclusive create, for reading and writing; never through a symbolic link. */
+export const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | constants.O_NOFOLLOW;
+export const CREATE_APPEND =
+  constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
+export const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+export const OVERWRITE = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** For files that somebody else may have put there: a symbolic link fails with ELOOP, a FIFO does not block. */
+export const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** The entry's status, without following a symbolic link; `undefined` when there is none. */
+export async function lookAt(files: Files, path: string): Promise<BigIntStats | undefined> {
+  try {
+    return await files.lstat(path);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+/** Whether the name was there to remove. */
+export async function removeIfThere(files: Files, path: string): Promise<boolean> {
+  try {
+    await files.unlink(path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+/** Whether the name was there to rename. */
+export async function renameIfThere(files: Files, from: string, to: string): Promise<boolean> {
+  try {
+    await files.rename(from, to);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+export async function makeDirectory(files: Files, path: string): Promise<void> {
+  try {
+    await files.mkdir(path);
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error;
+  }
+}
+
+/** Makes the names in a directory durable. */
+export async function syncDirectory(files: Files, path: string): Promise<void> {
+  const fd = await files.open(path, constants.O_RDONLY);
+  try {
+    await files.fsync(fd);
+  } finally {
+    await files.close(fd);
+  }
+}
+
+export type SmallFile =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'odd'; readonly why: string }
+  | { readonly kind: 'read'; readonly bytes: Buffer; readonly stat: BigIntStats };
+
+/**
+ * The first `limit` bytes of a regular file. `odd` is anything that is there and is not that: a symbolic link, a FIFO,
+ * a directory, a file that may not be read. Other errors (EIO, EMFILE, …) are thrown.
+ */
+export async function readSmall(files: Files, path: string, limit: number): Promise<SmallFile> {
+  let fd: number;
+  try {
+    fd = await files.open(path, READ);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return { kind: 'absent' };
+    if (isErrno(error, 'ELOOP')) return { kind: 'odd', why: 'it is a symbolic link' };
+    if (isErrno(error, 'EACCES', 'EPERM')) return { kind: 'odd', why: 'it may not be read' };
+    if (isErrno(error, 'ENXIO')) return { kind: 'odd', why: 'it is not a regular file' };
+    throw error;
+  }
+  try {
+    const stat = await files.fstat(fd);
+    if (!stat.isFile()) return { kind: 'odd', why: `it is ${describeType(stat)}` };
+    const buffer = Buffer.alloc(limit);
+    let length = 0;
+    for (;;) {
+      const read = await files.read(fd, buffer.subarray(length), length);
+      length += read;
+      if (read === 0 || length === limit) break;
+    }
+    return { kind: 'read', bytes: buffer.subarray(0, length), stat };
+  } finally {
+    await files.close(fd);
+  }
+}
+
+export function describeType(stat: BigIntStats): string {
+  if (stat.isFile()) return 'a regular file';
+  if (stat.isDirectory()) return 'a directory';
+  if (stat.isSymbolicLink()) return 'a symbolic link';
+  if (stat.isFIFO()) return 'a named pipe';
+  if (stat.isSocket()) return 'a socket';
+  return 'a device';
+}
+
+export function sameFile(a: BigIntStats, b: BigIntStats): boolean {
+  return a.dev === b.dev && a.ino === b.ino;
+}
+
+/** Entry names of a directory. `unprintable` are those that are not UTF-8, shown with replacement characters. */
+export interface Listing {
+  readonly names: ReadonlySet<string>;
+  readonly notUtf8: readonly string[];
+}
+
+export async function listDirectory(files: Files, path: string): Promise<Listing> {
+  const names = new Set<string>();
+  const notUtf8: string[] = [];
+  for (const bytes of await files.readdir(path)) {
+    const name = bytes.toString('utf8');
+    if (Buffer.from(name, 'utf8').equals(bytes)) names.add(name);
+    else notUtf8.push(name);
+  }
+  return { names, notUtf8 };
+}
+
+/** As `listDirectory`; nothing when the directory is not there. */
+export async function listIfThere(files: Files, path: string): Promise<ReadonlySet<string>> {
+  try {
+    return (await listDirectory(files, path)).names;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return new Set();
+    throw error;
+  }
+}

@@ -1,0 +1,416 @@
+/**
+ * The lock file `.lock-T` and the break right `.break-X.n`: their bytes and the single steps on them. The order of the
+ * steps is the protocol, and lives in engine/attempt.ts (claim) and engine/settle.ts (everything that ends a claim).
+ *
+ * WHAT A LOCK FILE PROMISES. It appears complete, by link(2), and only if the name was free: there is no empty and no
+ * half-written lock. It names one claim X, an id that is used once: when X has left the file it is gone for ever, so
+ * "X is gone" is a fact that may be acted on late. Nobody unlinks it but the holder of X's break right, who has read X
+ * in it *after* getting the right.
+ *
+ * WHAT A BREAK RIGHT PROMISES. It is a hard link to its holder's identity file, so it too appears complete. Its name
+ * carries X: a right that is obtained late, when X is gone, is a right to nothing. It passes on to the next name
+ * (`.break-X.2`, …) only when its holder is certainly dead, and is removed only when X is gone.
+ *
+ * Why so much: POSIX has no "unlink this name only if it is still that file", so with a plain lock file two processes
+ * that both judged X dead can remove X and then its successor Y.
+ *
+ * CALLING SEQUENCE of an owner: `LockDraft.create` → `claim` (`undefined`: somebody else holds the task, or we cannot
+ * know; give up) → `renew` every few seconds (`lost`: stop the child) → `recordOutcome` → settle() → `close`.
+ *
+ * LAYOUT, 4096 bytes at fixed offsets; each line is JSON, space padding, 8 hex digits of its CRC-32, newline:
+ *   @0 3072 the claim, written once, before the file is visible · @3072 512 heartbeat · @3584 512 blank, later the outcome
+ *
+ * On a file system without hard links the lock and the right are created in place: safety is the same, but a kill
+ * between create and write leaves a damaged file that a person has to remove (`clean --force`).
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import type {
+  ChildIdentity,
+  ClaimId,
+  ClaimRecord,
+  HeartbeatRecord,
+  Host,
+  OutcomeRecord,
+  ProcessIdentity,
+  ProcessStart,
+} from '../core/claim.ts';
+import { InvariantError, isErrno } from '../core/errors.ts';
+import { markerOf } from '../core/task.ts';
+import {
+  CREATE,
+  lookAt,
+  OVERWRITE,
+  readSmall,
+  removeIfThere,
+  sameFile,
+  type BigIntStats,
+  type Files,
+} from './files.ts';
+import { identityToken } from './process-identity.ts';
+import { temporaryPath, type TaskDirectory } from './task-directory.ts';
+
+const CLAIM = { offset: 0, length: 3_072 };
+const HEARTBEAT = { offset: 3_072, length: 512 };
+const OUTCOME = { offset: 3_584, length: 512 };
+const LOCK_BYTES = 4_096;
+
+/** One line of a lock file. Throws InvariantError when `value` does not fit. */
+export function encodeLine(value: unknown, length: number): Buffer {
+  const json = Buffer.from(JSON.stringify(value));
+  const room = length - 9;
+  if (json.length > room)
+    throw new InvariantError(`${json.length} bytes do not fit into a lock file line of ${room}`);
+  const crc = crc32(json).toString(16).padStart(8, '0');
+  return Buffer.concat([json, Buffer.alloc(room - json.length, ' '), Buffer.from(`${crc}\n`)]);
+}
+
+/** The value of a line; `undefined` when it is blank, torn or otherwise not what `encodeLine` writes. */
+export function decodeLine(line: Buffer): unknown {
+  if (line.length < 10 || line.at(-1) !== 0x0a) return undefined;
+  const json = Buffer.from(line.subarray(0, -9).toString('latin1').trimEnd(), 'latin1');
+  if (crc32(json).toString(16).padStart(8, '0') !== line.subarray(-9, -1).toString('latin1'))
+    return undefined;
+  try {
+    return JSON.parse(json.toString('utf8'));
+  } catch {
+    return undefined; // blank: the CRC of nothing is right, and nothing is not JSON
+  }
+}
+
+const blank = (length: number) => Buffer.concat([Buffer.alloc(length - 1, ' '), Buffer.from('\n')]);
+
+export type LockRead =
+  | { readonly kind: 'absent' }
+  /** Something is there that this version cannot read as a claim. `pseudoId` names exactly this content of this file. */
+  | { readonly kind: 'damaged'; readonly why: string; readonly pseudoId: ClaimId; readonly stat: BigIntStats }
+  | {
+      readonly kind: 'claim';
+      readonly record: ClaimRecord;
+      readonly heartbeat: HeartbeatRecord | undefined;
+      /** The heartbeat's bytes: they change, or they do not; nothing else is asked of them. */
+      readonly beat: string;
+      readonly outcome: OutcomeRecord | undefined;
+      readonly stat: BigIntStats;
+    };
+
+/** Reads `.lock-T`. Never throws for what is in it; throws what the file system throws (EIO, EMFILE, …). */
+export async function readLock(files: Files, directory: TaskDirectory, task: string): Promise<LockRead> {
+  const path = `${directory.path}/${markerOf.lock(task)}`;
+  const file = await readSmall(files, path, LOCK_BYTES + 1);
+  if (file.kind === 'absent') return file;
+  const damaged = async (why: string): Promise<LockRead> => {
+    const stat = file.kind === 'read' ? file.stat : await lookAt(files, path);
+    if (!stat) return { kind: 'absent' };
+    return {
+      kind: 'damaged',
+      why,
+      pseudoId: pseudoClaimId(stat, file.kind === 'read' ? file.bytes : Buffer.alloc(0)),
+      stat,
+    };
+  };
+  if (file.kind === 'odd') return damaged(file.why);
+  const { bytes, stat } = file;
+  const line = ({ offset, length }: { offset: number; length: number }) =>
+    bytes.subarray(offset, offset + length);
+  if (bytes.length !== LOCK_BYTES) return damaged(`it has ${stat.size} bytes instead of ${LOCK_BYTES}`);
+  const record = asClaimRecord(decodeLine(line(CLAIM)));
+  if (!record) return damaged('its first line is not a claim of this version of codex-worker');
+  if (record.task !== task) return damaged('it names another task');
+  return {
+    kind: 'claim',
+    record,
+    heartbeat: asHeartbeat(decodeLine(line(HEARTBEAT))),
+    beat: line(HEARTBEAT).toString('latin1'),
+    outcome: asOutcome(decodeLine(line(OUTCOME))),
+    stat,
+  };
+}
+
+function pseudoClaimId(stat: BigIntStats, content: Buffer): ClaimId {
+  const hash = createHash('sha256')
+    .update(`${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeNs}\n`)
+    .update(content);
+  return `x${hash.digest('hex').slice(0, 31)}`;
+}
+
+/** The claim id that a lock read holds; a damaged lock holds its pseudo id. */
+export function claimIdIn(lock: LockRead): ClaimId | undefined {
+  return lock.kind === 'claim' ? lock.record.claim : lock.kind === 'damaged' ? lock.pseudoId : undefined;
+}
+
+type Fields = Record<string, unknown>;
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isText = (value: unknown, longest = 512): value is string =>
+  typeof value === 'string' && value.length <= longest;
+const isCount = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+const isProcess = (value: unknown): value is ProcessStart =>
+  isFields(value) && isCount(value['pid']) && value['pid'] > 0 && isText(value['start']);
+/** A child is signalled, and so is its group: its pid is never 1, and it leads its own group. */
+const isChild = (value: unknown): value is ChildIdentity =>
+  isProcess(value) && value.pid > 1 && 'pgid' in value && value.pgid === value.pid;
+const isHost = (value: unknown): value is Host =>
+  isFields(value) &&
+  ['name', 'machine', 'boot', 'pidns'].every((key) => isText(value[key])) &&
+  isCount(value['uid']);
+
+function asClaimRecord(value: unknown): ClaimRecord | undefined {
+  const sound =
+    isFields(value) &&
+    value['v'] === 1 &&
+    (value['kind'] === 'run' || value['kind'] === 'reset') &&
+    isText(value['task']) &&
+    isText(value['claim']) &&
+    /^[0-9a-f]{32}$/.test(value['claim']) &&
+    isCount(value['attempt']) &&
+    isText(value['run']) &&
+    isText(value['at']) &&
+    isHost(value['host']) &&
+    isProcess(value['owner']) &&
+    (value['child'] === undefined || isChild(value['child']));
+  return sound ? (value as unknown as ClaimRecord) : undefined;
+}
+
+function asHeartbeat(value: unknown): HeartbeatRecord | undefined {
+  return isFields(value) && isCount(value['pid']) && isCount(value['seq']) && isText(value['at'])
+    ? (value as unknown as HeartbeatRecord)
+    : undefined;
+}
+
+function asOutcome(value: unknown): OutcomeRecord | undefined {
+  const sound =
+    isFields(value) &&
+    ['done', 'failed', 'retry', 'interrupted'].includes(String(value['outcome'])) &&
+    isCount(value['bytes']) &&
+    isText(value['sha256']) &&
+    (value['reason'] === undefined || isText(value['reason']));
+  return sound ? (value as unknown as OutcomeRecord) : undefined;
+}
+
+/** Cuts `reason` so that the outcome fits into its line, whatever its characters. */
+function encodeOutcome(outcome: OutcomeRecord): Buffer {
+  const room = OUTCOME.length - 9;
+  let reason = outcome.reason ?? '';
+  while (reason !== '' && Buffer.byteLength(JSON.stringify({ ...outcome, reason })) > room)
+    reason = reason.slice(0, -8).toWellFormed();
+  const { reason: _, ...rest } = outcome;
+  return encodeLine(reason === '' ? rest : { ...outcome, reason }, OUTCOME.length);
+}
+
+/** A lock file in the making: open, unnamed in the task directory. Its temporary name tells the janitor whose it is. */
+export class LockDraft {
+  readonly #files: Files;
+  readonly #directory: TaskDirectory;
+  readonly #temporary: string;
+  readonly #fd: number;
+
+  private constructor(files: Files, directory: TaskDirectory, temporary: string, fd: number) {
+    this.#files = files;
+    this.#directory = directory;
+    this.#temporary = temporary;
+    this.#fd = fd;
+  }
+
+  /** C1, before the running log is created: the janitor relies on that order. */
+  static async create(
+    files: Files,
+    directory: TaskDirectory,
+    claim: ClaimId,
+    me: ProcessIdentity,
+  ): Promise<LockDraft> {
+    const path = temporaryPath(directory, `${claim}.${identityToken(me)}`);
+    return new LockDraft(files, directory, path, await files.open(path, CREATE));
+  }
+
+  /**
+   * C4–C6: writes the claim and gives it its name. `undefined` when the name was taken or the call failed in a way
+   * that leaves us without it; the draft is closed then. The reply of a link that succeeded can get lost (NFS), so
+   * after any error the name is looked at: if it is my file, it is my claim.
+   */
+  async claim(record: ClaimRecord): Promise<HeldLock | undefined> {
+    const bytes = Buffer.concat([
+      encodeLine(record, CLAIM.length),
+      blank(HEARTBEAT.length),
+      blank(OUTCOME.length),
+    ]);
+    const lock = `${this.#directory.path}/${markerOf.lock(record.task)}`;
+    if (!this.#directory.hardLinks) return this.#claimInPlace(record, lock, bytes);
+    try {
+      await this.#files.write(this.#fd, bytes, 0);
+      await this.#files.fsync(this.#fd);
+      try {
+        await this.#files.link(this.#temporary, lock);
+      } catch (error) {
+        const there = await lookAt(this.#files, lock);
+        if (!there || !sameFile(there, await this.#files.fstat(this.#fd))) {
+          if (!isErrno(error, 'EEXIST')) throw error;
+          await this.abandon();
+          return undefined;
+        }
+      }
+    } catch (error) {
+      await this.abandon();
+      throw error;
+    }
+    await removeIfThere(this.#files, this.#temporary);
+    return new HeldLock(this.#files, lock, this.#fd, record);
+  }
+
+  async #claimInPlace(record: ClaimRecord, lock: string, bytes: Buffer): Promise<HeldLock | undefined> {
+    let fd: number;
+    try {
+      fd = await this.#files.open(lock, CREATE);
+    } catch (error) {
+      await this.abandon();
+      if (isErrno(error, 'EEXIST')) return undefined;
+      throw error;
+    }
+    await this.#files.write(fd, bytes, 0);
+    await this.#files.fsync(fd);
+    await this.abandon();
+    return new HeldLock(this.#files, lock, fd, record);
+  }
+
+  /** Gives the draft up; the name in the task directory was never ours. */
+  async abandon(): Promise<void> {
+    await this.#files.close(this.#fd);
+    await removeIfThere(this.#files, this.#temporary);
+  }
+}
+
+/** My claim on a task: the lock file, open from claim to the end of settle. */
+export class HeldLock {
+  readonly record: ClaimRecord;
+  readonly #files: Files;
+  readonly #path: string;
+  readonly #fd: number;
+  #seq = 0;
+  #open = true;
+
+  constructor(files: Files, path: string, fd: number, record: ClaimRecord) {
+    this.#files = files;
+    this.#path = path;
+    this.#fd = fd;
+    this.record = record;
+  }
+
+  /** Writes the heartbeat, then `isMine`. Throws what the file system throws; a heartbeat that fails decides nothing. */
+  async renew(at: string): Promise<'held' | 'lost'> {
+    const beat: HeartbeatRecord = { pid: this.record.owner.pid, seq: ++this.#seq, at };
+    await this.#files.write(this.#fd, encodeLine(beat, HEARTBEAT.length), HEARTBEAT.offset);
+    return (await this.isMine()) ? 'held' : 'lost';
+  }
+
+  /** Whether the name still leads to my file. The inode cannot be used again while my descriptor is open. */
+  async isMine(): Promise<boolean> {
+    const there = await lookAt(this.#files, this.#path);
+    return there !== undefined && sameFile(there, await this.#files.fstat(this.#fd));
+  }
+
+  /** F3: from here on the attempt is not repeated; whoever settles the claim acts on this record. */
+  async recordOutcome(outcome: OutcomeRecord): Promise<void> {
+    await this.#files.write(this.#fd, encodeOutcome(outcome), OUTCOME.offset);
+    await this.#files.fsync(this.#fd);
+  }
+
+  async close(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    await this.#files.close(this.#fd);
+  }
+}
+
+/** Records an outcome for a dead owner; only the holder of the claim's right may. */
+export async function recordOutcomeFor(
+  files: Files,
+  directory: TaskDirectory,
+  task: string,
+  outcome: OutcomeRecord,
+): Promise<void> {
+  const fd = await files.open(`${directory.path}/${markerOf.lock(task)}`, OVERWRITE);
+  try {
+    await files.write(fd, encodeOutcome(outcome), OUTCOME.offset);
+    await files.fsync(fd);
+  } finally {
+    await files.close(fd);
+  }
+}
+
+interface IdentityFile extends ProcessStart {
+  readonly v: 1;
+  readonly host: Host;
+}
+
+const IDENTITY_BYTES = 2_048;
+
+/** `.codex-worker/tmp/proc.P`, the file whose hard links are this process's break rights. Written whole, by rename. */
+export async function writeIdentityFile(
+  files: Files,
+  directory: TaskDirectory,
+  me: ProcessIdentity,
+): Promise<void> {
+  const path = identityPath(directory, me);
+  const temporary = temporaryPath(directory, `new-${randomBytes(8).toString('hex')}.${identityToken(me)}`);
+  const fd = await files.open(temporary, CREATE);
+  try {
+    await files.write(fd, identityBytes(me), 0);
+  } finally {
+    await files.close(fd);
+  }
+  await files.rename(temporary, path);
+}
+
+/** At the end of a process that will settle nothing more in this directory. */
+export async function removeIdentityFile(
+  files: Files,
+  directory: TaskDirectory,
+  me: ProcessIdentity,
+): Promise<void> {
+  await removeIfThere(files, identityPath(directory, me));
+}
+
+function identityPath(directory: TaskDirectory, me: ProcessIdentity): string {
+  return temporaryPath(directory, `proc.${identityToken(me)}`);
+}
+
+const identityBytes = ({ host, pid, start }: ProcessIdentity) =>
+  encodeLine({ v: 1, host, pid, start } satisfies IdentityFile, IDENTITY_BYTES);
+
+/** S1: obtains `.break-X.n`. Throws EEXIST when it is taken, ENOENT when the identity file is gone. */
+export async function takeRight(
+  files: Files,
+  directory: TaskDirectory,
+  claim: ClaimId,
+  n: number,
+  me: ProcessIdentity,
+): Promise<void> {
+  const right = `${directory.path}/${markerOf.right(claim, n)}`;
+  if (directory.hardLinks) return files.link(identityPath(directory, me), right);
+  const fd = await files.open(right, CREATE);
+  try {
+    await files.write(fd, identityBytes(me), 0);
+  } finally {
+    await files.close(fd);
+  }
+}
+
+export type RightRead =
+  { readonly kind: 'absent' | 'damaged' } | { readonly kind: 'holder'; readonly holder: ProcessIdentity };
+
+/** S2: who holds `.break-X.n`. */
+export async function readRight(
+  files: Files,
+  directory: TaskDirectory,
+  claim: ClaimId,
+  n: number,
+): Promise<RightRead> {
+  const file = await readSmall(files, `${directory.path}/${markerOf.right(claim, n)}`, IDENTITY_BYTES);
+  if (file.kind === 'absent') return { kind: 'absent' };
+  if (file.kind === 'odd') return { kind: 'damaged' };
+  const value = decodeLine(file.bytes);
+  if (!isFields(value) || value['v'] !== 1 || !isProcess(value) || !('host' in value) || !isHost(value.host))
+    return { kind: 'damaged' };
+  return { kind: 'holder', holder: { host: value.host, pid: value.pid, start: value.start } };
+}

@@ -1,0 +1,211 @@
+/**
+ * The log of one attempt, for people: a header, what the agent did, a footer. It is `.exec_log-T.X` while it runs (and
+ * `in-progress-T` by a second name), and becomes the result by being renamed; so it is complete before it is published.
+ *
+ * Lines are appended as they happen, without a buffer: `tail -f` follows the agent, and memory does not grow. Nothing
+ * that a model or a command printed reaches the file with its control sequences intact.
+ */
+import { createHash } from 'node:crypto';
+import type { ClaimId } from '../core/claim.ts';
+import { isErrno } from '../core/errors.ts';
+import { formatDuration } from '../core/duration.ts';
+import type { Usage } from '../core/outcome.ts';
+import { printable, printableText } from '../core/printable.ts';
+import { markerOf } from '../core/task.ts';
+import type { AgentEvent } from './codex.ts';
+import { CREATE_APPEND, lookAt, READ, readSmall, removeIfThere, type Files } from './files.ts';
+import type { TaskDirectory } from './task-directory.ts';
+
+const MAGIC = 'codex-worker log';
+const RULE = '─'.repeat(72);
+/** Of one command's output the log shows this much; all of it is in the raw events. */
+const OUTPUT_SHOWN_BYTES = 16_384;
+
+export interface LogHeader {
+  readonly attempt: number;
+  readonly claim: ClaimId;
+  readonly promptSha256: string;
+}
+
+export class RunningLog {
+  readonly path: string;
+  readonly #files: Files;
+  readonly #fd: number;
+  readonly #hash = createHash('sha256');
+  #bytes = 0;
+  #open = true;
+  #spoke: AgentEvent['kind'] | undefined;
+
+  private constructor(files: Files, path: string, fd: number) {
+    this.#files = files;
+    this.path = path;
+    this.#fd = fd;
+  }
+
+  /** C2. The claim id in the name is the fence: a late owner can only ever publish its own log. */
+  static async create(
+    files: Files,
+    directory: TaskDirectory,
+    task: string,
+    claim: ClaimId,
+  ): Promise<RunningLog> {
+    const path = `${directory.path}/${markerOf.runningLog(task, claim)}`;
+    return new RunningLog(files, path, await files.open(path, CREATE_APPEND));
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Of everything appended so far, in hexadecimal. */
+  get sha256(): string {
+    return this.#hash.copy().digest('hex');
+  }
+
+  header(fields: Readonly<Record<string, string>>): void {
+    const lines = Object.entries(fields).map(
+      ([name, value]) => `${`${name}:`.padEnd(10)} ${printable(value)}`,
+    );
+    this.#append(`${MAGIC}\n${lines.join('\n')}\n${RULE}\n`);
+  }
+
+  /** Throws what the file system throws: a log that cannot be written ends the attempt. */
+  entry(event: AgentEvent): void {
+    const text = render(event);
+    if (text === '') return;
+    const gap = this.#spoke !== undefined && this.#spoke !== event.kind ? '\n' : '';
+    this.#spoke = event.kind;
+    this.#append(`${gap}${text}\n`);
+  }
+
+  footer(outcome: string, durationMs: number, usage: Usage | undefined, warnings: readonly string[]): void {
+    this.#append(footerText(outcome, durationMs, usage, warnings));
+  }
+
+  sync(): Promise<void> {
+    return this.#files.fsync(this.#fd);
+  }
+
+  async close(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    await this.#files.close(this.#fd);
+  }
+
+  /** For a claim that was never made. */
+  async discard(): Promise<void> {
+    await this.close();
+    await removeIfThere(this.#files, this.path);
+  }
+
+  #append(text: string): void {
+    const bytes = Buffer.from(text);
+    this.#files.appendSync(this.#fd, bytes);
+    this.#hash.update(bytes);
+    this.#bytes += bytes.length;
+  }
+}
+
+function footerText(
+  outcome: string,
+  durationMs: number,
+  usage: Usage | undefined,
+  warnings: readonly string[],
+): string {
+  const lines = [
+    ...warnings.map((warning) => `warning:   ${printable(warning)}`),
+    `outcome:   ${printable(outcome)}`,
+    `duration:  ${formatDuration(durationMs)}`,
+    ...(usage ? [`tokens:    ${usage.input} in (${usage.cached} cached), ${usage.output} out`] : []),
+  ];
+  return `\n${RULE}\n${lines.join('\n')}\n`;
+}
+
+/** The footer that a reaper appends to the log of an owner that died. */
+export function lastWords(reason: string): string {
+  return `\n${RULE}\noutcome:   failed: ${printable(reason)}\n`;
+}
+
+const indent = (text: string) => text.replace(/^(?=.)/gm, '  ');
+
+function shorten(text: string): string {
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= OUTPUT_SHOWN_BYTES) return text;
+  const half = OUTPUT_SHOWN_BYTES / 2;
+  return `${text.slice(0, half)}\n… ${bytes - OUTPUT_SHOWN_BYTES} bytes left out, see the raw events …\n${text.slice(-half)}`;
+}
+
+/** One event as text for people; empty for what a person does not need. */
+function render(event: AgentEvent): string {
+  const clean = (text: string) => printableText(text).trimEnd();
+  switch (event.kind) {
+    case 'command-started':
+      return `$ ${clean(event.command)}`;
+    case 'command-ended': {
+      const output = clean(shorten(event.output));
+      const end = event.status === 'declined' ? 'declined' : `exit ${event.exitCode ?? 'unknown'}`;
+      return `${output === '' ? '' : `${indent(output)}\n`}  (${end}: ${printable(event.command).slice(0, 100)})`;
+    }
+    case 'file-change':
+      return event.changes
+        .map(
+          ({ path, change }) => `± ${printable(change)} ${printable(path)}${event.failed ? ' (failed)' : ''}`,
+        )
+        .join('\n');
+    case 'message':
+      return clean(event.text);
+    case 'reasoning':
+      return indent(clean(event.text)).replaceAll(/^ {2}/gm, '· ');
+    case 'error':
+      return `! ${clean(event.message)}`;
+    case 'other':
+      return `· ${printable(event.type)}${event.text === '' ? '' : `: ${printable(event.text)}`}`;
+    case 'output':
+      return clean(event.text);
+  }
+}
+
+/** The header of a published or running log; `undefined` for a file that is absent or was not written by codex-worker. */
+export async function readLogHeader(files: Files, path: string): Promise<LogHeader | undefined> {
+  const file = await readSmall(files, path, 2_048);
+  if (file.kind !== 'read') return undefined;
+  const text = file.bytes.toString('utf8');
+  if (!text.startsWith(`${MAGIC}\n`)) return undefined;
+  const head = text.slice(0, text.indexOf(RULE));
+  const attempt = /^attempt: +(\d{1,9})$/m.exec(head)?.[1];
+  const claim = /^claim: +([0-9a-f]{32})$/m.exec(head)?.[1];
+  const promptSha256 = /^prompt: +([0-9a-f]{64})\b/m.exec(head)?.[1];
+  return attempt && claim && promptSha256 ? { attempt: Number(attempt), claim, promptSha256 } : undefined;
+}
+
+/** Whether a file is a log of ours, or the one-line stand-in for a mirror where hard links cannot be had. */
+export async function isOwnLog(files: Files, path: string): Promise<boolean> {
+  const file = await readSmall(files, path, MAGIC.length + 1);
+  return file.kind === 'read' && file.bytes.toString('latin1') === `${MAGIC}\n`;
+}
+
+/** The text of a mirror on a file system without hard links. */
+export const mirrorStandIn = (log: string) => `${MAGIC}\nThe running log is ${log}\n`;
+
+/** The last `outcome:` line of a log; `undefined` when there is none, or the file is not there or not readable. */
+export async function readLogOutcome(files: Files, path: string): Promise<string | undefined> {
+  const TAIL_BYTES = 16_384;
+  const stat = await lookAt(files, path);
+  if (!stat?.isFile()) return undefined;
+  let fd: number;
+  try {
+    fd = await files.open(path, READ);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'EACCES', 'EPERM', 'ELOOP')) return undefined;
+    throw error;
+  }
+  try {
+    const buffer = Buffer.alloc(TAIL_BYTES);
+    const length = await files.read(fd, buffer, Math.max(0, Number(stat.size) - TAIL_BYTES));
+    const tail = buffer.toString('utf8', 0, length);
+    const footer = tail.lastIndexOf(`\n${RULE}\n`);
+    return /^outcome: +(.*)$/m.exec(footer < 0 ? '' : tail.slice(footer))?.[1];
+  } finally {
+    await files.close(fd);
+  }
+}

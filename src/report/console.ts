@@ -1,0 +1,279 @@
+/** A run for people: one line for each task that ends, and a summary. Colours and signs; every word of a task is made harmless. */
+import picocolors from 'picocolors';
+import { formatDuration } from '../core/duration.ts';
+import type { RunEvent, RunSummary } from '../core/event.ts';
+import { describeFailure, describeProblem, type EnvironmentProblem } from '../core/failure.ts';
+import type { RunOptions } from '../core/options.ts';
+import type { Outcome } from '../core/outcome.ts';
+import { headline, printable } from '../core/printable.ts';
+import type { Detail } from '../core/requests.ts';
+import type { Task } from '../core/task.ts';
+import { unreachable } from '../core/unreachable.ts';
+import {
+  describeProcess,
+  describeReap,
+  describeReturn,
+  describeSkip,
+  describeUsage,
+  plural,
+  shellQuoted,
+  withoutSecrets,
+} from './wording.ts';
+
+export type Paint = Readonly<
+  Record<'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan', (text: string) => string>
+>;
+
+export function createPaint(colours: boolean): Paint {
+  return picocolors.createColors(colours);
+}
+
+export interface ConsoleOptions {
+  readonly detail: Detail;
+  /** What was typed, for the commands that the summary proposes. */
+  readonly paths: readonly string[];
+  readonly paint: Paint;
+  readonly errPaint: Paint;
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+}
+
+export function createConsoleReporter(options: ConsoleOptions): (event: RunEvent) => void {
+  const reporter = new ConsoleReporter(options);
+  return (event) => reporter.report(event);
+}
+
+class ConsoleReporter {
+  readonly #options: ConsoleOptions;
+  readonly #paint: Paint;
+  /** Failed attempts whose wait is not known yet: the failure and the wait are one line. */
+  readonly #awaitingRetry = new Map<string, string>();
+  #wouldRun = 0;
+  #run: RunOptions | undefined;
+
+  constructor(options: ConsoleOptions) {
+    this.#options = options;
+    this.#paint = options.paint;
+  }
+
+  report(event: RunEvent): void {
+    const { dim, cyan } = this.#paint;
+    switch (event.kind) {
+      case 'run-started':
+        return this.#started(event);
+      case 'notice':
+        return this.#unlessQuiet(`${dim('note:')} ${printable(event.message)}`);
+      case 'attempt-started':
+        return this.#ifVerbose(
+          dim(`▶ ${nameOf(event.task)} attempt ${event.attempt} started (pid ${event.pid})`),
+        );
+      case 'attempt-activity':
+        return this.#ifVerbose(dim(`  ${nameOf(event.task)}: ${printable(event.activity.text)}`));
+      case 'attempt-ended':
+        return this.#ended(event.task, event.outcome, event.log);
+      case 'retry-scheduled':
+        return this.#retry(event.task, `; retrying in ${formatDuration(event.waitMs)}`);
+      case 'reaped':
+        return this.#unlessQuiet(
+          `♻️  ${nameOf(event.task)} was left by ${describeProcess(event.owner)}: ${describeReap(event.result)}`,
+        );
+      case 'held':
+        this.#say(`⏳ ${nameOf(event.task)} stays in progress: ${printable(event.why)}`);
+        return this.#say(`   ${dim(printable(event.hint))}`);
+      case 'dry-run':
+        this.#wouldRun += 1;
+        this.#say(
+          `${nameOf(event.task)} ${dim(`would be run (prompt of ${plural(event.promptBytes, 'byte')})`)}`,
+        );
+        return this.#say(`   ${cyan(commandLine(event.command))}`);
+      case 'draining':
+      case 'aborting':
+      case 'stopped':
+        return this.#options.err(urgent(event, this.#options.errPaint));
+      case 'run-finished':
+        return this.#finished(event.summary);
+      default:
+        return unreachable(event);
+    }
+  }
+
+  #started({ options, codex, total, states, refused }: Extract<RunEvent, { kind: 'run-started' }>): void {
+    const { bold, dim, yellow } = this.#paint;
+    this.#run = options;
+    const counts = [
+      [states.completed, 'completed'],
+      [states['in-progress'], 'in progress'],
+      [states.failed, 'failed before'],
+    ] as const;
+    const parts = counts.filter(([n]) => n > 0).map(([n, word]) => `${n} ${word}`);
+    const model =
+      options.model === 'inherit' ? 'the model of Codex’s configuration' : printable(options.model);
+    this.#unlessQuiet(
+      bold(plural(total, 'task')) +
+        (parts.length > 0 ? ` (${parts.join(', ')})` : '') +
+        dim(` · ${model} · ${options.mode} · ${options.concurrency} at once · ${headline(codex, 60)}`),
+    );
+    if (options.approval !== 'never' && options.mode !== 'dry-run')
+      this.#unlessQuiet(
+        dim(`approval ${options.approval}: codex exec cannot ask a human, so approval requests are declined`),
+      );
+    for (const { label, why } of refused) this.#refused(printable(label), why);
+    if (total === 0 && refused.length === 0)
+      this.#unlessQuiet(
+        yellow(
+          `no task files: nothing matches ${options.patterns.map((p) => printable(shellQuoted(p))).join(' ')} here`,
+        ),
+      );
+  }
+
+  #ended(task: Task, outcome: Outcome, log: string | undefined): void {
+    const name = nameOf(task);
+    const { dim, green, red } = this.#paint;
+    switch (outcome.kind) {
+      case 'succeeded':
+        this.#unlessQuiet(
+          `✅ ${name} ${green('completed')} ${dim(`(${formatDuration(outcome.durationMs)})`)}`,
+        );
+        this.#warnings(outcome.warnings);
+        return this.#log(log);
+      case 'failed': {
+        const reason = headline(describeFailure(outcome.failure));
+        if (outcome.willRetry) {
+          this.#retry(task, '');
+          this.#awaitingRetry.set(keyOf(task), `🔁 ${name} attempt ${outcome.attempt} failed: ${reason}`);
+          return this.#warnings(outcome.warnings);
+        }
+        this.#say(`❌ ${name} ${red('failed')}: ${reason} ${dim(`(${formatDuration(outcome.durationMs)})`)}`);
+        this.#warnings(outcome.warnings);
+        return this.#log(log);
+      }
+      case 'returned':
+        return this.#unlessQuiet(`⏪ ${name} given back: ${headline(describeReturn(outcome.reason))}`);
+      case 'skipped':
+        return this.#ifVerbose(dim(`· ${name} skipped: ${describeSkip(outcome.reason)}`));
+      case 'refused':
+        return this.#refused(name, outcome.why);
+      default:
+        return unreachable(outcome);
+    }
+  }
+
+  #refused(name: string, why: string): void {
+    this.#say(`🚫 ${name} was ${this.#paint.yellow('refused')}: it ${headline(why)}`);
+  }
+
+  #warnings(warnings: readonly string[]): void {
+    for (const warning of warnings)
+      this.#unlessQuiet(`   ${this.#paint.yellow('warning:')} ${headline(warning)}`);
+  }
+
+  #log(log: string | undefined): void {
+    if (log !== undefined) this.#ifVerbose(this.#paint.dim(`   log: ${printable(log)}`));
+  }
+
+  /** Prints a failed attempt that waited for its retry, if there is one. */
+  #retry(task: Task, tail: string): void {
+    const line = this.#awaitingRetry.get(keyOf(task));
+    if (line === undefined) return;
+    this.#awaitingRetry.delete(keyOf(task));
+    this.#unlessQuiet(line + tail);
+  }
+
+  #finished(summary: RunSummary): void {
+    for (const line of this.#awaitingRetry.values()) this.#unlessQuiet(line);
+    if (this.#run?.mode === 'dry-run')
+      return this.#say(`${plural(this.#wouldRun, 'task')} would be run; nothing was changed.`);
+    this.#unlessQuiet('');
+    this.#say(this.#summaryLine(summary));
+    for (const [what, command] of nextSteps(summary, this.#options.paths))
+      this.#say(`  ${what} ${this.#paint.cyan(command)}`.trimEnd());
+  }
+
+  #summaryLine(summary: RunSummary): string {
+    const { bold, dim, green, red, yellow } = this.#paint;
+    const some = (n: number, words: string, colour: (text: string) => string = (text) => text) =>
+      n > 0 ? [colour(`${n} ${words}`)] : [];
+    const parts = [
+      summary.completed > 0 ? green(`${summary.completed} completed`) : '0 completed',
+      ...some(summary.alreadyCompleted, 'completed before'),
+      summary.failed > 0 ? red(`${summary.failed} failed`) : '0 failed',
+      ...some(summary.leftFailed, 'failed before and left alone', yellow),
+      ...some(summary.givenBack, 'given back', yellow),
+      ...some(summary.inProgressElsewhere, 'in progress elsewhere', yellow),
+      ...some(summary.finishedElsewhere, 'finished elsewhere'),
+      ...some(summary.pending, 'pending', yellow),
+      ...some(summary.refused, 'refused', yellow),
+    ];
+    const facts = [
+      ...(summary.retries > 0 ? [plural(summary.retries, 'retry', 'retries')] : []),
+      ...(summary.reaped > 0 ? [`${summary.reaped} reaped`] : []),
+      ...(summary.warnings > 0 ? [plural(summary.warnings, 'warning')] : []),
+      formatDuration(summary.durationMs),
+      ...(summary.usage.input + summary.usage.output > 0 ? [describeUsage(summary.usage)] : []),
+    ];
+    return `${bold('Summary:')} ${parts.join(', ')} ${dim(`· ${facts.join(' · ')}`)}`;
+  }
+
+  #say(line: string): void {
+    this.#options.out(`${line}\n`);
+  }
+
+  #unlessQuiet(line: string): void {
+    if (this.#options.detail !== 'quiet') this.#say(line);
+  }
+
+  #ifVerbose(line: string): void {
+    if (this.#options.detail === 'verbose') this.#say(line);
+  }
+}
+
+/** What the person at the keyboard has to know now, whatever the format and the detail of the rest. */
+export function urgent(
+  event: Extract<RunEvent, { kind: 'draining' | 'aborting' | 'stopped' }>,
+  paint: Paint,
+): string {
+  switch (event.kind) {
+    case 'draining':
+      return (
+        `${paint.yellow('Shutting down gracefully:')} waiting for ${plural(event.running, 'running task')}, starting no other. ` +
+        `Ctrl-C again gives them back at once.\n`
+      );
+    case 'aborting':
+      return (
+        `${paint.yellow('Interrupted')} (${event.signal}): ending ${plural(event.running, 'agent')} ` +
+        `and giving their tasks back. Ctrl-C again leaves at once.\n`
+      );
+    case 'stopped':
+      return stopLine(event.problem, paint);
+    default:
+      return unreachable(event);
+  }
+}
+
+function stopLine(problem: EnvironmentProblem, paint: Paint): string {
+  const { message, hint } = describeProblem(problem);
+  return `${paint.red('Stopped:')} ${headline(message)}; no task was failed for it.\n  hint: ${printable(hint)}\n`;
+}
+
+/** What a person would want to type next: a sentence's beginning, and the command. */
+function nextSteps(summary: RunSummary, paths: readonly string[]): readonly (readonly [string, string])[] {
+  // The arguments of a shell's glob would fill the screen.
+  const where =
+    paths.length <= 2 ? paths.map((path) => ` ${printable(shellQuoted(path))}`).join('') : ' <paths>';
+  const steps: (readonly [string, string])[] = [];
+  if (summary.failed + summary.leftFailed > 0) {
+    steps.push(['why they failed:', `codex-worker status --detailed${where}`]);
+    steps.push(['to attempt them again, start the same command again', '']);
+  } else if (summary.pending + summary.givenBack > 0)
+    steps.push(['to go on, start the same command again', '']);
+  if (summary.inProgressElsewhere > 0)
+    steps.push(['who has the others:', `codex-worker status --detailed${where}`]);
+  return steps.filter(([, command], index) => steps.findIndex(([, same]) => same === command) === index);
+}
+
+function commandLine(command: readonly string[]): string {
+  return printable(withoutSecrets(command).map(shellQuoted).join(' '));
+}
+
+const nameOf = (task: Task) => printable(task.label);
+const keyOf = (task: Task) => `${task.directory}/${task.name}`;

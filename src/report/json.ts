@@ -1,0 +1,137 @@
+/**
+ * The events of a run as JSON lines, for programs. The shape is a promise: fields are added, never renamed or removed.
+ *
+ *   {"event": <kind>, "at": <ISO 8601>, …}
+ *
+ * Whatever is about a task carries `task` (as it was typed), `directory` (absolute) and `name` (in that directory).
+ *
+ *   run-started       run, codex, total, states{pending, in-progress, completed, failed}, refused[{task, why}], options{…}
+ *   notice            message
+ *   attempt-started   task…, attempt, claim, pid
+ *   attempt-activity  task…, activity{kind, text}
+ *   attempt-ended     task…, outcome succeeded|failed|returned|skipped|refused, then what that outcome knows:
+ *                     attempt, durationMs, usage{input, cached, output}, warnings[], answer,
+ *                     failure{kind, message}, willRetry, reason{kind, message}, log
+ *   retry-scheduled   task…, attempt, waitMs
+ *   reaped            task…, owner{host, pid}, result{kind, …}
+ *   held              task…, why, hint
+ *   draining          running
+ *   aborting          running, signal
+ *   stopped           problem{kind, message, hint}
+ *   dry-run           task…, command[], promptBytes
+ *   run-finished      exitCode, summary{…}
+ *
+ * No environment, no prompt and no value of a Codex setting is in it. Every line is pure printable text: it may be
+ * looked at on a terminal.
+ */
+import type { ProcessIdentity } from '../core/claim.ts';
+import type { RunEvent } from '../core/event.ts';
+import { describeFailure, describeProblem, type EnvironmentProblem } from '../core/failure.ts';
+import type { RunOptions } from '../core/options.ts';
+import type { Outcome } from '../core/outcome.ts';
+import type { Refusal, Task } from '../core/task.ts';
+import { unreachable } from '../core/unreachable.ts';
+import { describeReturn, describeSkip, withoutSecrets } from './wording.ts';
+
+export function createJsonReporter(out: (text: string) => void, now: () => Date): (event: RunEvent) => void {
+  return (event) => out(`${safeJson({ event: event.kind, at: now().toISOString(), ...fieldsOf(event) })}\n`);
+}
+
+/** JSON in which what could steer a terminal is written as an escape; the data is the same. */
+export function safeJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, undefined, indent).replace(
+    /[\u007f-\u009f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+function fieldsOf(event: RunEvent): object {
+  switch (event.kind) {
+    case 'run-started':
+      return {
+        run: event.run,
+        codex: event.codex,
+        total: event.total,
+        states: event.states,
+        refused: event.refused.map(refusalFields),
+        options: optionFields(event.options),
+      };
+    case 'notice':
+      return { message: event.message };
+    case 'attempt-started':
+      return { ...taskFields(event.task), attempt: event.attempt, claim: event.claim, pid: event.pid };
+    case 'attempt-activity':
+      return { ...taskFields(event.task), activity: event.activity };
+    case 'attempt-ended':
+      return { ...taskFields(event.task), ...outcomeFields(event.outcome), log: event.log };
+    case 'retry-scheduled':
+      return { ...taskFields(event.task), attempt: event.attempt, waitMs: event.waitMs };
+    case 'reaped':
+      return { ...taskFields(event.task), owner: ownerFields(event.owner), result: event.result };
+    case 'held':
+      return { ...taskFields(event.task), why: event.why, hint: event.hint };
+    case 'draining':
+      return { running: event.running };
+    case 'aborting':
+      return { running: event.running, signal: event.signal };
+    case 'stopped':
+      return { problem: problemFields(event.problem) };
+    case 'dry-run':
+      return {
+        ...taskFields(event.task),
+        command: withoutSecrets(event.command),
+        promptBytes: event.promptBytes,
+      };
+    case 'run-finished':
+      return { exitCode: event.exitCode, summary: event.summary };
+    default:
+      return unreachable(event);
+  }
+}
+
+export function taskFields({ label, directory, name }: Task) {
+  return { task: label, directory, name };
+}
+
+export function refusalFields({ label, why }: Refusal) {
+  return { task: label, why };
+}
+
+export function ownerFields({ host, pid }: ProcessIdentity) {
+  return { host: host.name, pid };
+}
+
+export function problemFields(problem: EnvironmentProblem) {
+  return { kind: problem.kind, ...describeProblem(problem) };
+}
+
+/** Settings of Codex may hold secrets: their keys are enough. */
+export function optionFields({ codexConfig, ...options }: RunOptions) {
+  return { ...options, codexConfig: codexConfig.map((setting) => setting.slice(0, setting.indexOf('='))) };
+}
+
+export function outcomeFields(outcome: Outcome) {
+  switch (outcome.kind) {
+    case 'succeeded': {
+      const { kind, ...fields } = outcome;
+      return { outcome: kind, ...fields };
+    }
+    case 'failed': {
+      const { kind, failure, ...fields } = outcome;
+      return { outcome: kind, ...fields, failure: { kind: failure.kind, message: describeFailure(failure) } };
+    }
+    case 'returned': {
+      const { kind, reason, ...fields } = outcome;
+      return { outcome: kind, ...fields, reason: { kind: reason.kind, message: describeReturn(reason) } };
+    }
+    case 'skipped':
+      return {
+        outcome: outcome.kind,
+        reason: { kind: outcome.reason, message: describeSkip(outcome.reason) },
+      };
+    case 'refused':
+      return { outcome: outcome.kind, reason: { kind: 'refused', message: outcome.why } };
+    default:
+      return unreachable(outcome);
+  }
+}

@@ -1,0 +1,111 @@
+/** Sentences that more than one reporter says. */
+import type { Holder, ReapResult } from '../core/event.ts';
+import { formatDuration } from '../core/duration.ts';
+import type { ReturnReason, SkipReason, Usage } from '../core/outcome.ts';
+import { describeProblem } from '../core/failure.ts';
+import { headline, printable } from '../core/printable.ts';
+import { unreachable } from '../core/unreachable.ts';
+import type { ProcessIdentity } from '../core/claim.ts';
+
+export function plural(n: number, one: string, many = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`;
+}
+
+/** `850`, `12.3k`, `4.56M`. */
+export function formatTokens(n: number): string {
+  if (n < 1_000) return String(n);
+  return n < 999_950 ? `${(n / 1_000).toFixed(1)}k` : `${(n / 1_000_000).toFixed(2)}M`;
+}
+
+export function describeUsage({ input, cached, output }: Usage): string {
+  const part = cached > 0 ? ` (${formatTokens(cached)} cached)` : '';
+  return `tokens: ${formatTokens(input)} in${part}, ${formatTokens(output)} out`;
+}
+
+export function describeReturn(reason: ReturnReason): string {
+  switch (reason.kind) {
+    case 'interrupted':
+      return 'interrupted';
+    case 'claim-lost':
+      return 'its claim was lost to someone else';
+    case 'environment':
+      return describeProblem(reason.problem).message;
+    default:
+      return unreachable(reason);
+  }
+}
+
+const SKIPPED: Readonly<Record<SkipReason, string>> = {
+  'already-claimed': 'another worker has it',
+  'already-completed': 'it is completed already',
+  'failed-elsewhere': 'it failed while this run was on',
+  'task-changed': 'it changed while it was being claimed',
+  'task-gone': 'it is gone',
+};
+
+export function describeSkip(reason: SkipReason): string {
+  return SKIPPED[reason];
+}
+
+export function describeProcess({ pid, host }: ProcessIdentity): string {
+  return `pid ${pid} on ${printable(host.name)}`;
+}
+
+export function describeReap(result: ReapResult): string {
+  switch (result.kind) {
+    case 'given-back':
+      return 'given back';
+    case 'rolled-forward':
+      return `its result was saved, it is ${result.state}`;
+    case 'gone':
+      return 'someone else was faster';
+    case 'unkillable':
+      return `its agent cannot be ended (${pids(result.pids)})`;
+    case 'waiting':
+      return `waiting for its agent to end (${pids(result.pids)})`;
+    case 'blocked':
+      return `not yet: ${headline(result.why)}`;
+    default:
+      return unreachable(result);
+  }
+}
+
+/** Who holds a task and how sure we are that the owner lives. */
+export function describeHolder(holder: Holder): string {
+  switch (holder.kind) {
+    case 'alive': {
+      const silent =
+        holder.silentForMs === undefined ? '' : `, silent for ${formatDuration(holder.silentForMs)}`;
+      return describeProcess(holder.owner) + silent;
+    }
+    case 'dead':
+      return `${describeProcess(holder.owner)}, which is dead: any run takes the task over`;
+    case 'earlier-boot':
+      return `${describeProcess(holder.owner)} before the last boot: any run takes the task over`;
+    case 'elsewhere':
+      return `${describeProcess(holder.owner)}, ${printable(holder.why)}`;
+    case 'damaged':
+      return `nobody knows: the lock file ${printable(holder.why)}`;
+    default:
+      return unreachable(holder);
+  }
+}
+
+export function pids(list: readonly number[]): string {
+  return `${list.length === 1 ? 'pid' : 'pids'} ${list.join(', ')}`;
+}
+
+/** An argument as it would be typed in a POSIX shell. */
+export function shellQuoted(argument: string): string {
+  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", `'\\''`)}'`;
+}
+
+const SECRET_KEY = /key|token|secret|passw|auth|header|credential/i;
+
+/** `key=value` settings of Codex may carry secrets; their names are enough for a line that lands in a log. */
+export function withoutSecrets(command: readonly string[]): readonly string[] {
+  return command.map((argument) => {
+    const key = /^([\w."'-]+)=/.exec(argument)?.[1];
+    return key && SECRET_KEY.test(key) ? `${key}=***` : argument;
+  });
+}

@@ -1,0 +1,327 @@
+/** Every way to use the command line wrongly: what it says, exit code 2, and that nothing was touched. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+const TSX = import.meta.resolve('tsx');
+
+let directory: string;
+
+before(() => {
+  directory = mkdtempSync(join(tmpdir(), 'codex-worker-usage-'));
+  writeFileSync(join(directory, 'fix-auth.md'), 'Fix it\n');
+  mkdirSync(join(directory, 'tasks'));
+});
+after(() => rmSync(directory, { recursive: true, force: true }));
+
+/** Runs the real program without a terminal. Nothing that fails here gets as far as looking for Codex. */
+function codexWorker(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', TSX, CLI, ...args], {
+    cwd: directory,
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'], CODEX_CMD: '/nowhere/codex', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 30_000,
+  });
+  return { status, stdout, stderr };
+}
+
+interface Mistake {
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  readonly says: string;
+  readonly hint: string;
+}
+
+const MISTAKES: readonly Mistake[] = [
+  {
+    name: 'an unknown mode, nearly right',
+    args: ['--mode', 'workspace-writ'],
+    says: '--mode: got "workspace-writ"; allowed are dry-run, read-only, workspace-write, danger-full-access',
+    hint: 'did you mean workspace-write?',
+  },
+  {
+    name: 'an unknown approval policy',
+    args: ['-a', 'nevr'],
+    says: '--approval: got "nevr"; allowed are never, on-request, on-failure, untrusted',
+    hint: 'did you mean never?',
+  },
+  {
+    name: 'an unknown word for --orphans',
+    args: ['--orphans', 'wiat'],
+    says: '--orphans: got "wiat"; allowed are end, wait',
+    hint: '',
+  },
+  ...['0', '257', '1e1', '-1', '', 'four'].map((given) => ({
+    name: `a concurrency of ${JSON.stringify(given)}`,
+    args: ['--concurrency', given],
+    says: `--concurrency: got ${JSON.stringify(given)}; allowed is a whole number from 1 to 256`,
+    hint: '',
+  })),
+  {
+    name: 'more retries than anybody wants',
+    args: ['-r', '101'],
+    says: '--retries: got "101"; allowed is a whole number from 0 to 100',
+    hint: '',
+  },
+  ...['0', 'soon', '5w', '-3'].map((given) => ({
+    name: `a timeout of ${given}`,
+    args: ['--timeout', given],
+    says: `--timeout: got "${given}"; allowed is a duration above zero`,
+    hint: 'seconds, or for example 90s, 30m, 2h',
+  })),
+  {
+    name: 'a timeout that no timer can hold',
+    args: ['-t', '30d'],
+    says: '--timeout: got "30d"; the longest duration is 24d',
+    hint: '',
+  },
+  ...['--takeover-after', '--cleanup-stale'].map((option) => ({
+    name: `a silence too short to mean anything, for ${option}`,
+    args: [option, '59'],
+    says: `${option}: got "59"; allowed is a duration of at least 60s`,
+    hint: 'a worker that is alive may be silent for a moment; a bare number is seconds',
+  })),
+  {
+    name: 'a maximal age that is no duration',
+    args: ['clean', '--max-age', 'old'],
+    says: '--max-age: got "old"; allowed is a duration above zero',
+    hint: 'seconds, or for example 90s, 30m, 2h',
+  },
+  ...['', '--json', 'a b', '$(x)'].map((given) => ({
+    name: `a model called ${JSON.stringify(given)}`,
+    args: [`--model=${given}`],
+    says: `--model: got ${JSON.stringify(given)}; allowed is a model name (letters, digits and . _ : / @ + -)`,
+    hint: "for example o4-mini, or inherit for the one in Codex's configuration",
+  })),
+  {
+    name: 'a model name in the environment that is none',
+    args: [],
+    env: { CODEX_WORKER_MODEL: 'a b' },
+    says: 'CODEX_WORKER_MODEL: got "a b"; allowed is a model name (letters, digits and . _ : / @ + -)',
+    hint: "for example o4-mini, or inherit for the one in Codex's configuration",
+  },
+  {
+    name: 'a Codex setting without a value',
+    args: ['--codex-config', 'model_reasoning_effort'],
+    says: '--codex-config: got "model_reasoning_effort"; allowed is key=value',
+    hint: `for example --codex-config 'model_reasoning_effort="low"'`,
+  },
+  {
+    name: 'a Codex setting that would undo --mode',
+    args: ['--codex-config', 'sandbox_mode="danger-full-access"'],
+    says: String.raw`--codex-config: got "sandbox_mode=\"danger-full-access\""; this one has an option of its own`,
+    hint: 'use --mode instead',
+  },
+  ...['', '/etc/*.md', '../*.md'].map((given) => ({
+    name: `the pattern ${JSON.stringify(given)}`,
+    args: [`--pattern=${given}`],
+    says: `--pattern: got ${JSON.stringify(given)}; allowed is a glob inside the directory`,
+    hint: "for example --pattern '*.txt', or '**/*.md' for the directories below as well",
+  })),
+  {
+    name: 'a working directory that does not exist',
+    args: ['--cd', 'nowhere'],
+    says: '--cd: no such directory: "DIR/nowhere" (ENOENT)',
+    hint: 'create it first',
+  },
+  {
+    name: 'a working directory that is a file',
+    args: ['-C', 'fix-auth.md'],
+    says: '--cd: not a directory: "DIR/fix-auth.md"',
+    hint: 'name the directory that the agents work in',
+  },
+  {
+    name: 'an empty working directory',
+    args: ['--cd='],
+    says: '--cd: got ""; allowed is a directory',
+    hint: 'leave it out for the current directory',
+  },
+  {
+    name: 'quiet and verbose at once',
+    args: ['-q', '-v'],
+    says: '--quiet and --verbose contradict each other',
+    hint: 'leave one of them out',
+  },
+  {
+    name: 'a dry run that is to clean',
+    args: ['--mode', 'dry-run', '--cleanup-stale', '1h'],
+    says: '--cleanup-stale contradicts --mode dry-run: --mode dry-run changes nothing',
+    hint: 'codex-worker clean --dry-run shows what would be cleaned',
+  },
+  {
+    name: 'a dry run that is to have results',
+    args: ['--mode', 'dry-run', '-o', 'results.json'],
+    says: '--output-json contradicts --mode dry-run: --mode dry-run changes nothing and has no results',
+    hint: '--json prints what would be run',
+  },
+  {
+    name: 'full access without a terminal to ask on',
+    args: ['--mode', 'danger-full-access'],
+    says: '--mode danger-full-access asks first, and there is no terminal to ask on',
+    hint: '--yes skips the question',
+  },
+  {
+    name: 'a reset without a terminal to ask on',
+    args: ['reset'],
+    says: 'reset asks first, and there is no terminal to ask on',
+    hint: '--force skips the question',
+  },
+  {
+    name: 'a kill without a terminal to ask on',
+    args: ['clean', '--kill', 'fix-auth.md'],
+    says: 'clean with --kill or --force asks first, and there is no terminal to ask on',
+    hint: '--yes skips the question',
+  },
+  {
+    name: 'a command with a typing mistake',
+    args: ['stauts'],
+    says: 'no such path: "stauts"',
+    hint: 'did you mean status?',
+  },
+  {
+    name: 'help without its dashes',
+    args: ['help'],
+    says: 'no such path: "help"',
+    hint: 'did you mean --help?',
+  },
+  {
+    name: 'a path that does not exist',
+    args: ['nowhere/at-all.md'],
+    says: 'no such path: "nowhere/at-all.md"',
+    hint: 'name a directory of task files, or task files; without a path it is the current directory',
+  },
+  {
+    name: 'a glob that the shell left as it is',
+    args: ['bug-*.md'],
+    says: 'no such path: "bug-*.md"',
+    hint: 'the shell found no file for this pattern; --pattern takes one too, in quotes',
+  },
+  {
+    name: 'a lone dash',
+    args: ['-'],
+    says: 'no such path: "-"',
+    hint: 'a task is a file; it is not read from standard input',
+  },
+  {
+    name: 'an empty path',
+    args: [''],
+    says: 'an empty path was given',
+    hint: 'leave it out for the current directory',
+  },
+  {
+    name: 'an option of another command',
+    args: ['status', '--retries', '3'],
+    says: 'unknown option --retries here',
+    hint: 'it belongs to another command; see --help of the one you mean',
+  },
+  {
+    name: 'an unknown option',
+    args: ['--patern', '*.txt'],
+    says: 'unknown option --patern',
+    hint: 'did you mean --pattern?',
+  },
+  {
+    name: 'an option without its value',
+    args: ['--model'],
+    says: '--model: its value is missing',
+    hint: 'write --model <value>',
+  },
+  {
+    name: 'a path for doctor',
+    args: ['doctor', 'tasks'],
+    says: 'Unused args: `tasks`',
+    hint: 'codex-worker --help shows what there is',
+  },
+  {
+    name: 'results in a directory that does not exist',
+    args: ['-o', 'nowhere/results.json'],
+    says: '--output-json: "DIR/nowhere/results.json" cannot be written: its directory is not there (ENOENT)',
+    hint: 'create the directory first',
+  },
+  {
+    name: 'results that are a directory',
+    args: ['-o', 'tasks'],
+    says: '--output-json: "DIR/tasks" is a directory',
+    hint: 'name a file',
+  },
+  {
+    name: 'results under the name of a marker',
+    args: ['-o', 'done_exec_log-x.md.txt'],
+    says: '--output-json: "DIR/done_exec_log-x.md.txt" has a name that marks the state of a task',
+    hint: 'name it for example results.json',
+  },
+  {
+    name: 'results over a task',
+    args: ['fix-auth.md', '-o', 'fix-auth.md'],
+    says: '--output-json: "DIR/fix-auth.md" would be taken for a task',
+    hint: 'put it elsewhere, or give it another ending, for example results.json',
+  },
+  {
+    name: 'results that the next run would take for a task',
+    args: ['tasks', '-o', 'tasks/results.md'],
+    says: '--output-json: "DIR/tasks/results.md" would be taken for a task',
+    hint: 'put it elsewhere, or give it another ending, for example results.json',
+  },
+  {
+    name: 'results without a name',
+    args: ['-o', '-'],
+    says: '--output-json: got "-"; allowed is a file name',
+    hint: 'for events on standard output there is --json',
+  },
+];
+
+describe('wrong usage says what is wrong and what to do, and exits with 2', () => {
+  for (const { name, args, env, says, hint } of MISTAKES) {
+    test(name, () => {
+      const { status, stdout, stderr } = codexWorker(args, env);
+      const lines = [
+        `codex-worker: ${says.replace('DIR', directory)}`,
+        ...(hint === '' ? [] : [`  hint: ${hint}`]),
+      ];
+      assert.deepEqual(
+        { status, stdout, stderr },
+        { status: 2, stdout: '', stderr: `${lines.join('\n')}\n` },
+      );
+    });
+  }
+});
+
+test('wrong usage leaves the directory as it was', () => {
+  assert.deepEqual(readdirSync(directory).sort(), ['fix-auth.md', 'tasks']);
+});
+
+test('a name that would steer the terminal is shown, not sent', () => {
+  const { status, stderr } = codexWorker(['\u001b[2Jevil\u202e.md']);
+  assert.equal(status, 2);
+  assert.match(stderr, /^codex-worker: no such path: "\\u001b\[2Jevil\\u202e\.md"\n/);
+});
+
+test(
+  'a directory that cannot be written is refused',
+  { skip: process.getuid?.() === 0 && 'root writes everywhere' },
+  () => {
+    const locked = join(directory, 'locked');
+    mkdirSync(locked);
+    chmodSync(locked, 0o555);
+    const { status, stderr } = codexWorker(['locked']);
+    rmSync(locked, { recursive: true });
+    assert.equal(status, 2);
+    assert.match(stderr, /^codex-worker: cannot write in ".*locked": EACCES\n/);
+  },
+);
+
+test('--version and --help answer with exit code 0, whatever else is typed', () => {
+  assert.match(codexWorker(['--version']).stdout, /^\d+\.\d+\.\d+\n$/);
+  for (const args of [['--help'], ['run', '-h'], ['status', '--help'], ['--nope', '--help']]) {
+    const { status, stdout } = codexWorker(args);
+    assert.equal(status, 0);
+    assert.match(stdout, /Usage:\n {2}\$ codex-worker [^]*Examples:\n {2}codex-worker/);
+  }
+});

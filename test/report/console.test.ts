@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { RunEvent } from '../../src/core/event.ts';
+import type { Detail } from '../../src/core/requests.ts';
+import { createConsoleReporter, createPaint } from '../../src/report/console.ts';
+import { wantsColours } from '../../src/report/terminal.ts';
+import { ended, EVERY_EVENT, failed, finished, started, succeeded, task } from './rig.ts';
+
+function said(
+  events: readonly RunEvent[],
+  detail: Detail = 'normal',
+  { paths = ['tasks/'], colours = false } = {},
+) {
+  let out = '';
+  let err = '';
+  const report = createConsoleReporter({
+    detail,
+    paths,
+    paint: createPaint(colours),
+    errPaint: createPaint(false),
+    out: (text) => (out += text),
+    err: (text) => (err += text),
+  });
+  for (const event of events) report(event);
+  return { out, err };
+}
+
+const line = (event: RunEvent, detail?: Detail) => said([event], detail).out;
+
+describe('one line for each task that ends', () => {
+  test('a completed task begins as the seed prints it, and has its time', () => {
+    assert.equal(line(ended('fix-auth.md', succeeded())), '✅ fix-auth.md completed (12.3s)\n');
+  });
+
+  test('a failed task says what Codex said', () => {
+    const failure = { kind: 'turn-failed', message: 'context window exceeded', transient: false } as const;
+    assert.equal(
+      line(ended('bug-2.md', failed(failure))),
+      '❌ bug-2.md failed: context window exceeded (4.0s)\n',
+    );
+  });
+
+  test('a failure and the wait for its retry are one line', () => {
+    const attempt = ended('bug-2.md', failed({ kind: 'signalled', signal: 'SIGKILL' }, true, 2));
+    const retry = { kind: 'retry-scheduled', task: task('bug-2.md'), attempt: 2, waitMs: 4_000 } as const;
+    assert.equal(
+      said([attempt, retry]).out,
+      '🔁 bug-2.md attempt 2 failed: Codex was killed by SIGKILL; retrying in 4.0s\n',
+    );
+  });
+
+  test('a failure whose retry never came is said at the end', () => {
+    const attempt = ended('bug-2.md', failed({ kind: 'no-terminal-event' }, true));
+    assert.match(
+      said([attempt, finished({})]).out,
+      /^🔁 bug-2\.md attempt 1 failed: Codex exited with code 0 but/,
+    );
+  });
+
+  test('warnings stand indented under their task', () => {
+    const event = ended('a.md', succeeded({ warnings: ['a patch was rejected', 'a command was declined'] }));
+    assert.equal(
+      line(event),
+      '✅ a.md completed (12.3s)\n   warning: a patch was rejected\n   warning: a command was declined\n',
+    );
+  });
+
+  test('a skipped task is said only to whoever wants to know more', () => {
+    const event = ended('a.md', { kind: 'skipped', reason: 'already-claimed' });
+    assert.equal(line(event), '');
+    assert.equal(line(event, 'verbose'), '· a.md skipped: another worker has it\n');
+  });
+});
+
+describe('how much is said', () => {
+  const events = [
+    started(3),
+    ended('a.md', succeeded({ warnings: ['w'] })),
+    ended('b.md', failed({ kind: 'no-terminal-event' })),
+    finished({ completed: 1, failed: 1, durationMs: 5_000 }),
+  ];
+
+  test('the first line says what runs with which model, mode and approval', () => {
+    assert.equal(
+      line(started(3)),
+      '3 tasks · o4-mini · read-only · 4 at once · codex-cli 0.169.0\n' +
+        'approval on-request: codex exec cannot ask a human, so approval requests are declined\n',
+    );
+    assert.doesNotMatch(line(started(3, { approval: 'never' })), /approval/);
+  });
+
+  test('quiet leaves failures and the summary', () => {
+    const { out } = said(events, 'quiet');
+    assert.deepEqual(
+      out.split('\n').map((text) => text.slice(0, 10)),
+      ['❌ b.md fai', 'Summary: 1', '  why they', '  to attemp', ''].map((text) => text.slice(0, 10)),
+    );
+  });
+
+  test('every event has a line for somebody who wants to know more', () => {
+    for (const event of EVERY_EVENT) {
+      if (event.kind === 'retry-scheduled') continue;
+      const { out, err } = said([event], 'verbose');
+      // A failed attempt waits for its retry, which comes as an event of its own.
+      if (event.kind !== 'attempt-ended' || event.task.label !== 'b.md')
+        assert.notEqual(out + err, '', event.kind);
+    }
+  });
+
+  test('what interrupts a run goes to standard error, even when quiet', () => {
+    const { out, err } = said([{ kind: 'draining', running: 2 }], 'quiet');
+    assert.equal(out, '');
+    assert.match(err, /^Shutting down gracefully: waiting for 2 running tasks/);
+  });
+});
+
+describe('the summary', () => {
+  test('counts, time, tokens, and what to do next', () => {
+    const usage = { input: 120_400, cached: 96_000, output: 9_100 };
+    const { out } = said([
+      finished({
+        completed: 37,
+        failed: 2,
+        givenBack: 1,
+        inProgressElsewhere: 3,
+        durationMs: 724_000,
+        usage,
+      }),
+    ]);
+    assert.equal(
+      out,
+      '\nSummary: 37 completed, 2 failed, 1 given back, 3 in progress elsewhere ' +
+        '· 12m 04s · tokens: 120.4k in (96.0k cached), 9.1k out\n' +
+        '  why they failed: codex-worker status --detailed tasks/\n' +
+        '  to attempt them again, start the same command again\n',
+    );
+  });
+
+  test('the paths in a proposed command are quoted for the shell', () => {
+    const { out } = said([finished({ failed: 1 })], 'normal', { paths: ["my tasks; it's"] });
+    assert.ok(out.includes(`codex-worker status --detailed 'my tasks; it'\\''s'\n`));
+  });
+
+  test('a dry run counts what would be run', () => {
+    const event = EVERY_EVENT.find(({ kind }) => kind === 'dry-run') as RunEvent;
+    const { out } = said([started(1, { mode: 'dry-run' }), event, finished({ pending: 1 })], 'quiet');
+    assert.equal(
+      out,
+      "h.md would be run (prompt of 20 bytes)\n   codex exec -c 'x.api_key=***' -\n1 task would be run; nothing was changed.\n",
+    );
+  });
+});
+
+describe('nothing that a task, a name or a model says reaches the terminal raw', () => {
+  const HOSTILE = '\u001b]0;owned\u0007\u001b[2J\rx\u202egnp.md\u009b1m\nsecond\u2028line';
+
+  test('in any event, as name or as text', () => {
+    const evil = task(HOSTILE);
+    const events = EVERY_EVENT.map((event) => ('task' in event ? { ...event, task: evil } : event));
+    const more: RunEvent[] = [
+      ended(HOSTILE, failed({ kind: 'turn-failed', message: HOSTILE, transient: false })),
+      ended(HOSTILE, succeeded({ warnings: [HOSTILE] })),
+      { kind: 'notice', message: HOSTILE },
+      { kind: 'held', task: evil, why: HOSTILE, hint: HOSTILE },
+      { kind: 'attempt-activity', task: evil, activity: { kind: 'message', text: HOSTILE } },
+      { kind: 'stopped', problem: { kind: 'usage-limit', message: HOSTILE } },
+      { kind: 'dry-run', task: evil, command: ['codex', HOSTILE], promptBytes: 1 },
+      { kind: 'attempt-ended', task: evil, outcome: succeeded(), log: HOSTILE },
+      {
+        ...started(1, { model: HOSTILE }),
+        codex: HOSTILE,
+        refused: [{ label: HOSTILE, why: HOSTILE }],
+      } as RunEvent,
+    ];
+    for (const event of [...events, ...more]) {
+      const { out, err } = said([event], 'verbose');
+      assert.doesNotMatch(
+        out + err,
+        // oxlint-disable-next-line no-control-regex -- they are what must not be there
+        /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/,
+      );
+    }
+  });
+
+  test('a name with a line end is one line', () => {
+    assert.equal(
+      line(ended('a\n✅ b.md completed', succeeded())),
+      '✅ a\\n✅ b.md completed completed (12.3s)\n',
+    );
+  });
+});
+
+describe('colours', () => {
+  test('are for terminals, unless the environment decides', () => {
+    assert.equal(wantsColours({}, true), true);
+    assert.equal(wantsColours({}, false), false);
+    assert.equal(wantsColours({ TERM: 'dumb' }, true), false);
+    assert.equal(wantsColours({ NO_COLOR: '1' }, true), false);
+    assert.equal(wantsColours({ NO_COLOR: '' }, true), true);
+    assert.equal(wantsColours({ FORCE_COLOR: '1' }, false), true);
+    assert.equal(wantsColours({ FORCE_COLOR: '0' }, true), false);
+    assert.equal(wantsColours({ FORCE_COLOR: '1', NO_COLOR: '1' }, true), false);
+    assert.equal(wantsColours({ CI: '1' }, false), false);
+  });
+
+  test('surround words and change none', () => {
+    const { out } = said([ended('a.md', succeeded())], 'normal', { colours: true });
+    assert.equal(out, '✅ a.md \u001b[32mcompleted\u001b[39m \u001b[2m(12.3s)\u001b[22m\n');
+  });
+});

@@ -1,0 +1,124 @@
+/** Events of a made-up run. */
+import type { ProcessIdentity } from '../../src/core/claim.ts';
+import type { RunEvent, RunSummary } from '../../src/core/event.ts';
+import type { Failure } from '../../src/core/failure.ts';
+import type { RunOptions } from '../../src/core/options.ts';
+import { NO_USAGE, type Outcome } from '../../src/core/outcome.ts';
+import type { Task } from '../../src/core/task.ts';
+
+export const OPTIONS: RunOptions = {
+  patterns: ['*.md'],
+  model: 'o4-mini',
+  mode: 'read-only',
+  concurrency: 4,
+  retries: 2,
+  approval: 'on-request',
+  workingDirectory: '/work',
+  retryFailed: true,
+  rerunCompleted: false,
+  rerunChanged: false,
+  codexConfig: [],
+  orphans: 'end',
+};
+
+const SUMMARY: RunSummary = {
+  alreadyCompleted: 0,
+  completed: 0,
+  failed: 0,
+  givenBack: 0,
+  leftFailed: 0,
+  inProgressElsewhere: 0,
+  finishedElsewhere: 0,
+  held: 0,
+  pending: 0,
+  refused: 0,
+  retries: 0,
+  reaped: 0,
+  warnings: 0,
+  durationMs: 0,
+  usage: NO_USAGE,
+};
+
+export const OWNER: ProcessIdentity = {
+  host: { name: 'mill', machine: 'machine-id', boot: 'boot-id', pidns: '1', uid: 1000 },
+  pid: 4242,
+  start: '99',
+};
+
+export function task(label: string): Task {
+  return { directory: '/tasks', name: label, label };
+}
+
+export function started(total: number, options: Partial<RunOptions> = {}): RunEvent {
+  return {
+    kind: 'run-started',
+    run: 'r1',
+    options: { ...OPTIONS, ...options },
+    codex: 'codex-cli 0.169.0',
+    total,
+    states: { pending: total, 'in-progress': 0, completed: 0, failed: 0 },
+    refused: [],
+  };
+}
+
+export function ended(label: string, outcome: Outcome): RunEvent {
+  return { kind: 'attempt-ended', task: task(label), outcome };
+}
+
+export function succeeded(fields: Partial<Extract<Outcome, { kind: 'succeeded' }>> = {}): Outcome {
+  const usage = { input: 100, cached: 0, output: 10 };
+  return {
+    kind: 'succeeded',
+    attempt: 1,
+    durationMs: 12_300,
+    usage,
+    warnings: [],
+    answer: 'Done.',
+    ...fields,
+  };
+}
+
+export function failed(failure: Failure, willRetry = false, attempt = 1): Outcome {
+  return { kind: 'failed', attempt, durationMs: 4_000, usage: NO_USAGE, warnings: [], failure, willRetry };
+}
+
+export function finished(summary: Partial<RunSummary>, exitCode = 0): RunEvent {
+  return { kind: 'run-finished', summary: { ...SUMMARY, ...summary }, exitCode };
+}
+
+/** One of each kind. */
+export const EVERY_EVENT: readonly RunEvent[] = [
+  started(3),
+  { kind: 'notice', message: 'the tasks are on a network file system' },
+  { kind: 'attempt-started', task: task('a.md'), attempt: 1, claim: 'c'.repeat(32), pid: 7 },
+  { kind: 'attempt-activity', task: task('a.md'), activity: { kind: 'command', text: 'npm test' } },
+  ended('a.md', succeeded()),
+  ended('b.md', failed({ kind: 'timed-out', afterMs: 5_000 }, true, 2)),
+  { kind: 'retry-scheduled', task: task('b.md'), attempt: 2, waitMs: 4_000 },
+  ended('c.md', {
+    kind: 'returned',
+    attempt: 1,
+    durationMs: 10,
+    usage: NO_USAGE,
+    reason: { kind: 'interrupted' },
+  }),
+  ended('d.md', { kind: 'skipped', reason: 'already-claimed' }),
+  ended('e.md', { kind: 'refused', why: 'is a symbolic link' }),
+  { kind: 'reaped', task: task('f.md'), owner: OWNER, result: { kind: 'given-back' } },
+  {
+    kind: 'held',
+    task: task('g.md'),
+    why: 'its lock file is damaged',
+    hint: 'codex-worker clean --force g.md',
+  },
+  { kind: 'draining', running: 2 },
+  { kind: 'aborting', running: 1, signal: 'SIGINT' },
+  { kind: 'stopped', problem: { kind: 'model-refused', model: 'o4-mini', message: 'not supported' } },
+  {
+    kind: 'dry-run',
+    task: task('h.md'),
+    command: ['codex', 'exec', '-c', 'x.api_key=hunter2', '-'],
+    promptBytes: 20,
+  },
+  finished({ completed: 1, failed: 1, durationMs: 61_000 }, 1),
+];

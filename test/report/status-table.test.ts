@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { StatusReport, TaskStatus } from '../../src/core/reports.ts';
+import { createPaint } from '../../src/report/console.ts';
+import { statusJson, statusText } from '../../src/report/status-table.ts';
+import { OWNER, task } from './rig.ts';
+
+const VIEW = { detailed: false, paint: createPaint(false), now: new Date('2026-11-22T10:00:00Z') };
+
+function report(
+  tasks: readonly TaskStatus[] = [],
+  counts: readonly [number, number, number, number] = [45, 5, 40, 10],
+): StatusReport {
+  const [pending, inProgress, completed, failed] = counts;
+  return {
+    counts: { pending, 'in-progress': inProgress, completed, failed },
+    total: pending + inProgress + completed + failed,
+    tasks,
+    refused: [],
+  };
+}
+
+test('the table is the one in the picture that users know, with rules as wide as its cells', () => {
+  assert.equal(
+    statusText(report(), VIEW),
+    `
+┏━━━━━━━━━━━━━┳━━━━━━━┳━━━━━━━━━━━━┓
+┃ Status      ┃ Count ┃ Percentage ┃
+┡━━━━━━━━━━━━━╇━━━━━━━╇━━━━━━━━━━━━┫
+│ Pending     │    45 │      45.0% │
+│ In Progress │     5 │       5.0% │
+│ Completed   │    40 │      40.0% │
+│ Failed      │    10 │      10.0% │
+│ Total       │   100 │     100.0% │
+└─────────────┴───────┴────────────┘
+`.trimStart(),
+  );
+});
+
+test('a column grows with its numbers', () => {
+  const lines = statusText(report([], [1_000_000, 0, 0, 0]), VIEW)
+    .trimEnd()
+    .split('\n');
+  assert.equal(lines[3], '│ Pending     │ 1000000 │     100.0% │');
+  assert.equal(new Set(lines.map((line) => line.length)).size, 1);
+});
+
+test('a directory without tasks has no percentages to divide', () => {
+  assert.match(statusText(report([], [0, 0, 0, 0]), VIEW), /│ Total {7}│ {5}0 │ {7}0\.0% │/);
+});
+
+test('with details, a task in progress says who runs it, and a failed one why it failed', () => {
+  const tasks: TaskStatus[] = [
+    {
+      task: task('add-feature.md'),
+      state: 'in-progress',
+      attempt: 2,
+      holder: { kind: 'alive', owner: OWNER },
+      since: '2026-11-22T09:55:00Z',
+      heartbeatAt: '2026-11-22T09:59:58Z',
+    },
+    {
+      task: task('crashed.md'),
+      state: 'in-progress',
+      holder: { kind: 'dead', owner: OWNER },
+      orphans: [7, 8],
+    },
+    { task: task('refactor.md'), state: 'failed', reason: 'timed out after 5.0s\nand more' },
+    { task: task('update-api.md'), state: 'completed' },
+    { task: task('\u001b[2J.md'), state: 'pending' },
+  ];
+  const lines = statusText(report(tasks), { ...VIEW, detailed: true }).split('\n');
+  assert.deepEqual(lines.slice(9), [
+    '',
+    'In Progress  add-feature.md: attempt 2, pid 4242 on mill, since 2026-11-22T09:55:00Z (5m 00s), last heartbeat 2.0s ago',
+    'In Progress  crashed.md: pid 4242 on mill, which is dead: any run takes the task over, orphaned: its agent still runs (pids 7, 8)',
+    'Failed       refactor.md: timed out after 5.0s',
+    'Completed    update-api.md',
+    'Pending      \\x1b[2J.md',
+    '',
+  ]);
+});
+
+test('as JSON it is one document, which names hosts and not their identities', () => {
+  const status: TaskStatus = {
+    task: task('a.md'),
+    state: 'in-progress',
+    holder: { kind: 'alive', owner: OWNER },
+  };
+  const text = statusJson(report([status]));
+  assert.doesNotMatch(text, /machine-id|boot-id/);
+  assert.deepEqual(JSON.parse(text), {
+    total: 100,
+    counts: { pending: 45, 'in-progress': 5, completed: 40, failed: 10 },
+    tasks: [
+      {
+        task: 'a.md',
+        directory: '/tasks',
+        name: 'a.md',
+        state: 'in-progress',
+        holder: { kind: 'alive', host: 'mill', pid: 4242 },
+      },
+    ],
+    refused: [],
+  });
+});

@@ -1,0 +1,100 @@
+/**
+ * What the scripted model is told to do. A prompt carries it as lines of its own, carried out in order:
+ *
+ *     [[say Looking into it.]]                 a message, together with the next step
+ *     [[write src/a.js: export const a = 1;]]  a new file, or new content for an old one; `\n` is a line end
+ *     [[replace src/a.js "a = 1" "a = 2"]]     reads the file, then patches the lines that hold the text (JSON strings)
+ *     [[run npm test]]                         a shell command, waited for however long it takes
+ *     [[sleep 500]]                            ms of thought before the next answer
+ *     [[hold NAME]]                            waits until the test calls `server.release('NAME')`
+ *     [[status 500]]                           an HTTP error; a reason picks the body: see `model-server.ts`
+ *     [[status 429 usage_limit 3600]]          … and seconds until the limit is lifted
+ *     [[fail-times 2 500]]                     that error for the first 2 requests with this prompt, whoever sends them
+ *     [[cut]]                                  the connection breaks in the middle of the answer
+ *     [[hang]]                                 no answer, ever
+ *
+ * `status`, `cut` and `hang` end the script: nothing after them is reached.
+ */
+export interface HttpFailure {
+  readonly status: number;
+  readonly reason?: string;
+  /** Until the limit is lifted. */
+  readonly seconds?: number;
+}
+
+export type Directive =
+  | { readonly kind: 'say'; readonly text: string }
+  | { readonly kind: 'write'; readonly path: string; readonly content: string }
+  | { readonly kind: 'replace'; readonly path: string; readonly before: string; readonly after: string }
+  | { readonly kind: 'run'; readonly command: string }
+  | { readonly kind: 'sleep'; readonly ms: number }
+  | { readonly kind: 'hold'; readonly gate: string }
+  | { readonly kind: 'status'; readonly failure: HttpFailure }
+  | { readonly kind: 'fail-times'; readonly times: number; readonly failure: HttpFailure }
+  | { readonly kind: 'cut' }
+  | { readonly kind: 'hang' };
+
+/** The directives in a prompt, in order; lines that are none are what a person would read. Throws on a misspelt one. */
+export function parseDirectives(prompt: string): Directive[] {
+  return [...prompt.matchAll(/^[ \t]*\[\[(.+)\]\][ \t]*\r?$/gm)].map((match) =>
+    parseDirective(match[1] ?? ''),
+  );
+}
+
+function parseDirective(text: string): Directive {
+  const [, word = '', rest = ''] = /^(\S+)\s*(.*)$/.exec(text.trim()) ?? [];
+  const misspelt = () => new Error(`the scripted model does not understand [[${text}]]`);
+  switch (word) {
+    case 'say':
+    case 'run':
+    case 'hold':
+      if (rest === '') throw misspelt();
+      if (word === 'say') return { kind: 'say', text: unescape(rest) };
+      if (word === 'run') return { kind: 'run', command: rest };
+      return { kind: 'hold', gate: rest };
+    case 'write': {
+      const [, path, content] = /^([^:\s]+): ?(.*)$/.exec(rest) ?? [];
+      if (path === undefined || content === undefined) throw misspelt();
+      return { kind: 'write', path, content: `${unescape(content)}\n` };
+    }
+    case 'replace': {
+      const [, path, before, after] = /^(\S+) ("(?:[^"\\]|\\.)+") ("(?:[^"\\]|\\.)*")$/.exec(rest) ?? [];
+      if (path === undefined || before === undefined || after === undefined) throw misspelt();
+      return { kind: 'replace', path, before: String(JSON.parse(before)), after: String(JSON.parse(after)) };
+    }
+    case 'sleep':
+      if (!/^\d+$/.test(rest)) throw misspelt();
+      return { kind: 'sleep', ms: Number(rest) };
+    case 'status':
+      return { kind: 'status', failure: parseFailure(rest) ?? throws(misspelt()) };
+    case 'fail-times': {
+      const [, times, failure = ''] = /^(\d+) (.+)$/.exec(rest) ?? [];
+      return {
+        kind: 'fail-times',
+        times: Number(times),
+        failure: parseFailure(failure) ?? throws(misspelt()),
+      };
+    }
+    case 'cut':
+    case 'hang':
+      return { kind: word };
+    default:
+      throw misspelt();
+  }
+}
+
+function parseFailure(text: string): HttpFailure | undefined {
+  const [, status, reason, seconds] = /^(\d{3})(?: ([a-z_]+))?(?: (\d+))?$/.exec(text) ?? [];
+  if (status === undefined) return undefined;
+  return {
+    status: Number(status),
+    ...(reason !== undefined && { reason }),
+    ...(seconds !== undefined && { seconds: Number(seconds) }),
+  };
+}
+
+function throws(error: Error): never {
+  throw error;
+}
+
+const unescape = (text: string) => text.replaceAll('\\n', '\n');

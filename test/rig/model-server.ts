@@ -1,0 +1,324 @@
+/**
+ * A model on loopback, for the real Codex: as much of the OpenAI Responses API as `codex exec` uses, with answers
+ * from a script (`directives.ts`) instead of a mind. It needs no account and no network.
+ *
+ *     await using server = await startModelServer();
+ *     const environment = await makeCodexHome(directory, server.url);
+ *     … run Codex or codex-worker with { ...process.env, ...environment } …
+ *     assert.equal(server.starts('Fix it.\n[[write a.txt: fixed]]'), 1);
+ *
+ * What it promises: every request is recorded before it is answered; a conversation counts as one start of its
+ * prompt however often Codex repeats a request, and as one finish when the last answer has left; `close` ends every
+ * open answer, also one that hangs.
+ */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { unreachable } from '../../src/core/unreachable.ts';
+import { parseDirectives, type Directive, type HttpFailure } from './directives.ts';
+import { nextStep, readConversation, type Conversation, type Pause, type Step } from './model-turn.ts';
+
+/** What every answer costs, so that a test can add up a run. `cached` is part of `input`. */
+export const TOKENS_PER_ANSWER = { input: 1200, cached: 800, output: 60 } as const;
+
+export interface ModelServerOptions {
+  /** From a prompt to what the model does; the default reads the directives in the prompt. It may throw. */
+  readonly script?: (prompt: string) => readonly Directive[];
+}
+
+export interface ModelRequest {
+  /** Wall clock, ms. */
+  readonly at: number;
+  /** One per Codex thread: two attempts at one task are two conversations. */
+  readonly conversation: string;
+  readonly prompt: string;
+  readonly model: string;
+  /** An Authorization header came with it. */
+  readonly authorized: boolean;
+  /** How many tool calls of this prompt were already made: 0 at the start. */
+  readonly step: number;
+  /** The names of the tools that Codex offered. */
+  readonly tools: readonly string[];
+}
+
+export interface ModelServer extends AsyncDisposable {
+  /** For `base_url`, `/v1` included. */
+  readonly url: string;
+  /** Every request so far, in order of arrival. */
+  readonly requests: readonly ModelRequest[];
+  /** How many conversations began with this prompt (white space around it does not count). */
+  starts(prompt: string): number;
+  /** How many conversations with this prompt were answered to the end. */
+  finishes(prompt: string): number;
+  /** Every prompt seen, with its number of starts. */
+  startsByPrompt(): Map<string, number>;
+  /** The first request, past or to come, that matches; rejects after `withinMs` with the requests that did come. */
+  request(matches: (request: ModelRequest) => boolean, withinMs?: number): Promise<ModelRequest>;
+  /** Lets `[[hold gate]]` go on, whether it waits already or not yet. */
+  release(gate: string): void;
+  close(): Promise<void>;
+}
+
+export async function startModelServer(options: ModelServerOptions = {}): Promise<ModelServer> {
+  const model = new ScriptedModel(options.script ?? parseDirectives);
+  const server = createServer((request, response) => {
+    model.answer(request, response).catch((error: unknown) => {
+      // A client that was killed takes its connection with it; anything else is a bug of the rig, shown to Codex.
+      if (!response.destroyed)
+        refuse(response, 400, 'rig', error instanceof Error ? error.message : String(error));
+    });
+  });
+  // Codex keeps a connection while a command runs; closed under its hands it would look like an outage.
+  server.keepAliveTimeout = 10 * 60_000;
+  server.requestTimeout = 0;
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the model server has no port');
+
+  const close = async () => {
+    if (!server.listening) return;
+    const closed = once(server, 'close');
+    server.close();
+    model.abandon();
+    server.closeAllConnections();
+    await closed;
+  };
+  return {
+    url: `http://127.0.0.1:${address.port}/v1`,
+    requests: model.requests,
+    starts: (prompt) => model.started.get(prompt.trim())?.size ?? 0,
+    finishes: (prompt) => model.finished.get(prompt.trim())?.size ?? 0,
+    startsByPrompt: () =>
+      new Map([...model.started].map(([prompt, conversations]) => [prompt, conversations.size])),
+    request: (matches, withinMs = 30_000) => model.request(matches, withinMs),
+    release: (gate) => model.gate(gate).open(),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+class ScriptedModel {
+  readonly requests: ModelRequest[] = [];
+  readonly started = new Map<string, Set<string>>();
+  readonly finished = new Map<string, Set<string>>();
+  private readonly script: (prompt: string) => readonly Directive[];
+  private readonly failures = new Map<string, number>();
+  private readonly gates = new Map<string, { readonly opened: Promise<void>; readonly open: () => void }>();
+  private readonly listeners = new Set<() => void>();
+  private readonly closing = new AbortController();
+  private answers = 0;
+
+  constructor(script: (prompt: string) => readonly Directive[]) {
+    this.script = script;
+  }
+
+  abandon(): void {
+    this.closing.abort();
+  }
+
+  gate(name: string): { readonly opened: Promise<void>; readonly open: () => void } {
+    const known = this.gates.get(name);
+    if (known) return known;
+    let open = () => {};
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    const gate = { opened, open };
+    this.gates.set(name, gate);
+    return gate;
+  }
+
+  async request(matches: (request: ModelRequest) => boolean, withinMs: number): Promise<ModelRequest> {
+    const found = () => this.requests.find(matches);
+    const already = found();
+    if (already) return already;
+    return await new Promise((resolve, reject) => {
+      const settle = () => {
+        clearTimeout(timer);
+        this.listeners.delete(look);
+      };
+      const look = () => {
+        const request = found();
+        if (!request) return;
+        settle();
+        resolve(request);
+      };
+      const timer = setTimeout(() => {
+        settle();
+        const seen = this.requests.map(
+          ({ prompt, step }) => `step ${step} of ${JSON.stringify(prompt.slice(0, 80))}`,
+        );
+        reject(
+          new Error(
+            `no such request reached the model in ${withinMs} ms; it saw ${seen.join(', ') || 'none'}`,
+          ),
+        );
+      }, withinMs);
+      this.listeners.add(look);
+    });
+  }
+
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== 'POST' || !request.url?.startsWith('/v1/responses')) {
+      refuse(response, 404, 'not_found', `the model server has no ${request.method} ${request.url}`);
+      return;
+    }
+    const conversation = readConversation(await bodyOf(request), (prompt) => this.script(prompt).length > 0);
+    if (!conversation) {
+      refuse(response, 400, 'invalid_request', 'the body is no request of the Responses API');
+      return;
+    }
+    this.record(conversation, request);
+    const step = nextStep(this.script(conversation.prompt), conversation, (times) =>
+      this.fails(conversation, times),
+    );
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    if (await this.pause(step.pauses, AbortSignal.any([gone.signal, this.closing.signal])))
+      this.carryOut(step, conversation, response);
+  }
+
+  private record({ id, prompt, model, outputs, tools }: Conversation, request: IncomingMessage): void {
+    remember(this.started, prompt, id);
+    this.requests.push({
+      at: Date.now(),
+      conversation: id,
+      prompt,
+      model,
+      authorized: request.headers.authorization !== undefined,
+      step: outputs.length,
+      tools,
+    });
+    for (const look of this.listeners) look();
+  }
+
+  private fails({ prompt }: Conversation, times: number): boolean {
+    const failed = this.failures.get(prompt) ?? 0;
+    if (failed >= times) return false;
+    this.failures.set(prompt, failed + 1);
+    return true;
+  }
+
+  /** False when the client, or the server, went away meanwhile. */
+  private async pause(pauses: readonly Pause[], signal: AbortSignal): Promise<boolean> {
+    for (const pause of pauses) {
+      if (signal.aborted) return false;
+      await new Promise<void>((resolve) => {
+        const timer = pause.kind === 'sleep' ? setTimeout(resolve, pause.ms) : undefined;
+        signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+        if (pause.kind === 'hold') void this.gate(pause.gate).opened.then(resolve);
+      });
+    }
+    return !signal.aborted;
+  }
+
+  private carryOut(step: Step, { id, prompt, model }: Conversation, response: ServerResponse): void {
+    const { act } = step;
+    const answer = `resp_${(this.answers += 1)}`;
+    switch (act.kind) {
+      case 'fail':
+        fail(response, act.failure, model);
+        return;
+      case 'hang':
+        return;
+      case 'cut':
+        beginStream(response, answer);
+        setImmediate(() => response.destroy());
+        return;
+      case 'call':
+      case 'finish': {
+        beginStream(response, answer);
+        step.messages.forEach((text, n) => {
+          const content = [{ type: 'output_text', text }];
+          const item = { type: 'message', id: `msg_${answer}_${n}`, role: 'assistant', content };
+          send(response, 'response.output_item.done', { output_index: n, item });
+        });
+        if (act.kind === 'call')
+          send(response, 'response.output_item.done', {
+            output_index: step.messages.length,
+            item: { id: `item_${answer}`, call_id: `call_${answer}`, ...act.call },
+          });
+        else response.once('finish', () => remember(this.finished, prompt, id));
+        send(response, 'response.completed', { response: { id: answer, usage: USAGE } });
+        response.end();
+        return;
+      }
+      default:
+        unreachable(act);
+    }
+  }
+}
+
+function remember(conversations: Map<string, Set<string>>, prompt: string, id: string): void {
+  const known = conversations.get(prompt);
+  if (known) known.add(id);
+  else conversations.set(prompt, new Set([id]));
+}
+
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(Buffer.from(chunk));
+  return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+}
+
+const USAGE = {
+  input_tokens: TOKENS_PER_ANSWER.input,
+  input_tokens_details: { cached_tokens: TOKENS_PER_ANSWER.cached },
+  output_tokens: TOKENS_PER_ANSWER.output,
+  output_tokens_details: { reasoning_tokens: 0 },
+  total_tokens: TOKENS_PER_ANSWER.input + TOKENS_PER_ANSWER.output,
+};
+
+function beginStream(response: ServerResponse, id: string): void {
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
+  send(response, 'response.created', { response: { id, status: 'in_progress' } });
+}
+
+function send(response: ServerResponse, type: string, data: object): void {
+  response.write(`event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n`);
+}
+
+function refuse(
+  response: ServerResponse,
+  status: number,
+  code: string,
+  message: string,
+  more: object = {},
+): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ error: { message, type: code, code, ...more } }));
+}
+
+/** The bodies are those of the real service, as far as Codex reads them. */
+function fail(response: ServerResponse, { status, reason, seconds }: HttpFailure, model: string): void {
+  switch (reason ?? String(status)) {
+    case '401':
+      return refuse(response, 401, 'invalid_api_key', 'Incorrect API key provided: sk-test.');
+    case '404':
+    case 'model_not_found':
+      return refuse(
+        response,
+        status,
+        'model_not_found',
+        `The model \`${model}\` does not exist or you do not have access to it.`,
+      );
+    case 'usage_limit':
+      return refuse(response, status, 'usage_limit_reached', 'The usage limit has been reached', {
+        plan_type: 'plus',
+        resets_at: Math.floor(Date.now() / 1000) + (seconds ?? 3600),
+      });
+    case 'usage_not_included':
+    case 'insufficient_quota':
+    case 'context_length_exceeded':
+    case 'server_is_overloaded':
+      return refuse(response, status, reason ?? '', `The server says ${reason}.`);
+    case '429':
+    case 'rate_limit':
+      if (seconds !== undefined) response.setHeader('retry-after', seconds);
+      return refuse(response, status, 'rate_limit_exceeded', 'Rate limit reached for requests.');
+    default:
+      return refuse(response, status, reason ?? 'server_error', `The server answered with ${status}.`);
+  }
+}

@@ -1,0 +1,28 @@
+/** The entry of a worker thread: one attempt, with the real world, its news sent back through a port of its own. */
+import type { MessagePort } from 'node:worker_threads';
+import type { Outcome } from '../src/core/outcome.ts';
+import { runAttempt } from '../src/engine/attempt.ts';
+import type { AbortMessage, AttemptOrder } from '../src/engine/order.ts';
+import { realWorld } from '../src/engine/world.ts';
+
+export default async function attempt({
+  order,
+  port,
+}: {
+  order: AttemptOrder;
+  port: MessagePort;
+}): Promise<Outcome> {
+  const abortion = new AbortController(); // one for the whole attempt: made per message, an abort would never arrive
+  port.on('message', (message: AbortMessage) => {
+    if (message.kind === 'abort') abortion.abort();
+  });
+  try {
+    return await runAttempt(realWorld(), order, {
+      tell: (news) => port.postMessage(news),
+      aborted: abortion.signal,
+      env: process.env,
+    });
+  } finally {
+    port.close();
+  }
+}
