@@ -25,7 +25,7 @@ import type { RunOptions } from './core/options.ts';
  * `mri` is the one seam there is, and it is private, which is why the version is pinned to ~7.1.0.
  */
 // @ts-expect-error -- `mri` is private in cac's types
-export class ExactCAC extends CAC {
+class ExactCAC extends CAC {
   readonly #complaints = new Map<Command | undefined, Complaint>();
 
   override mri(argv: readonly string[], command?: Command) {
@@ -173,7 +173,7 @@ const ACTIONS: Actions = {
     const confirm = await confirmation(
       env,
       asks && !flag(bag, 'yes'),
-      'clean --kill and clean --force',
+      'clean with --kill or --force',
       '--yes',
     );
     const { clean } = await import('./commands/clean.ts');

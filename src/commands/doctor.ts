@@ -43,7 +43,7 @@ export async function doctor({ cwd, env, model }: DoctorRequest): Promise<Doctor
   return { checks: await Promise.all(checks) };
 }
 
-export function checkNode(version: string): Check {
+function checkNode(version: string): Check {
   if (isAtLeast(version, OLDEST_NODE)) return { verdict: 'ok', found: version };
   return { verdict: 'failed', found: version, next: `install Node ${OLDEST_NODE.join('.')} or newer` };
 }
@@ -182,8 +182,8 @@ function codexTool(
 }
 
 function whatFailed({ code, errno, stdout, stderr }: ToolResult): string {
-  const lines = `${stderr}\n${stdout}`.split('\n').filter((line) => !/^\s*(warning\b|$)/i.test(line));
-  const said = headline(lines[0] ?? '');
+  const lines = `${stderr}\n${stdout}`.split('\n');
+  const said = headline(lines.find((line) => !/^\s*(warning\b|$)/i.test(line)) ?? '');
   if (errno === 'ETIMEDOUT') return `no answer after ${TOOL_TIMEOUT_MS / 1_000}s`;
   if (errno !== undefined) return `could not be started: ${errno}`;
   return said === '' ? `ended with code ${code}` : said;

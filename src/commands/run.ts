@@ -4,15 +4,14 @@ import type { RunEvent, RunSummary } from '../core/event.ts';
 import type { EnvironmentProblem } from '../core/failure.ts';
 import type { RunOptions } from '../core/options.ts';
 import { headline } from '../core/printable.ts';
-import { markerOf, stateOf, type TaskState } from '../core/task.ts';
 import { Coordinator } from '../engine/coordinator.ts';
 import { Drain } from '../engine/drain.ts';
+import { lookFirst } from '../engine/first-look.ts';
 import { tidy } from '../engine/janitor.ts';
 import type { AttemptPool } from '../engine/pool.ts';
 import { realWorld, type World } from '../engine/world.ts';
 import { runTool } from '../io/child.ts';
 import { codexArguments, findCodex, type CodexCommand } from '../io/codex.ts';
-import { listDirectory } from '../io/files.ts';
 import { openTaskDirectory } from '../io/file-system.ts';
 import { removeIdentityFile } from '../io/lock-file.ts';
 import { discover, readPrompt, type Discovery, type TaskDirectory } from '../io/task-directory.ts';
@@ -84,18 +83,25 @@ async function drainTasks(
     },
   });
   const coordinator: Coordinator = new Coordinator(world, {
-    ...{
-      run: randomBytes(8).toString('hex'),
-      options,
-      codex,
-      codexVersion: await versionOf(codex, request.env),
-      by: `codex-worker ${version}`,
-    },
-    ...{ tasks, refused, directories, emit, drainState: () => drain.state },
+    run: randomBytes(8).toString('hex'),
+    options,
+    codex,
+    codexVersion: await versionOf(codex, request.env),
+    by: `codex-worker ${version}`,
+    tasks,
+    refused,
+    directories,
+    emit,
+    drainState: () => drain.state,
     attempt: async (order, onNews) => {
-      pool ??= await openPool(options.concurrency, (message) => emit({ kind: 'notice', message }));
+      pool ??= await openPool(options.concurrency, (message) =>
+        emit({
+          kind: 'notice',
+          message,
+        }),
+      );
       const outcome = pool.run(order, onNews);
-      if (drain.state === 'aborting') pool.abort(); // the signal came while this attempt was on its way
+      if (drain.state === 'aborting') pool.abort();
       return outcome;
     },
   });
@@ -135,18 +141,10 @@ async function dryRun(
 ): Promise<number> {
   const { options } = request;
   const codex = await findCodex(request.env, request.cwd);
-  const states: Record<TaskState, number> = { pending: 0, 'in-progress': 0, completed: 0, failed: 0 };
-  const listings = new Map<string, ReadonlySet<string>>();
-  for (const { directory } of tasks)
-    if (!listings.has(directory))
-      listings.set(directory, (await listDirectory(world.files, directory)).names);
+  const { states, counts, priors } = await lookFirst(world.files, tasks, options);
   const would = tasks.filter((task) => {
-    const listing = listings.get(task.directory) ?? new Set<string>();
-    const state = stateOf(task.name, listing);
-    states[state]++;
-    if (state === 'completed') return options.rerunCompleted;
-    if (state === 'in-progress') return false;
-    return !listing.has(markerOf.failed(task.name)) || options.retryFailed;
+    const state = states.get(task);
+    return state === 'pending' || (state !== undefined && priors.get(task)?.state === state);
   });
   emit({
     kind: 'run-started',
@@ -154,7 +152,7 @@ async function dryRun(
     options,
     codex: codex.launcher,
     total: tasks.length,
-    states,
+    states: counts,
     refused,
   });
   const { model, workingDirectory, codexConfig } = options;

@@ -83,7 +83,10 @@ async function describeRunning(world: World, directory: TaskDirectory, task: Tas
   const { record, heartbeat } = lock;
   const orphans = verdict.kind === 'dead' ? survivors(record.claim, record.child, world.table) : [];
   return {
-    ...{ ...base, holder, attempt: record.attempt, since: record.at },
+    ...base,
+    holder,
+    attempt: record.attempt,
+    since: record.at,
     ...(heartbeat ? { heartbeatAt: heartbeat.at } : {}),
     ...(orphans.length > 0 ? { orphans } : {}),
   };

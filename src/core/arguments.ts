@@ -74,7 +74,7 @@ export function parseArguments(
 }
 
 /** The key of an option in the bag, as cac spells it: `no-retry-failed` is `retryFailed`. */
-export function keyOf(long: string): string {
+function keyOf(long: string): string {
   return long
     .replace(/^no-/, '')
     .replace(/([a-z])-([a-z])/g, (_, before, after) => before + after.toUpperCase());
@@ -84,7 +84,7 @@ function parseArgsOptions(specs: readonly OptionSpec[]) {
   const options = new Map<string, { type: 'string' | 'boolean'; short?: string }>();
   const takenShorts = new Set<string>();
   // The own specs come last in the list and win, for the long name as for the short.
-  for (const { long, short, takesValue } of [...specs].reverse()) {
+  for (const { long, short, takesValue } of specs.toReversed()) {
     if (options.has(long)) continue;
     const type = takesValue ? 'string' : 'boolean';
     options.set(long, short && !takenShorts.has(short) ? { type, short } : { type });

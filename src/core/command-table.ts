@@ -5,7 +5,7 @@ export const COMMANDS = ['run', 'status', 'clean', 'reset', 'doctor'] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 /** `flags` is in the notation of cac: `-m, --model <name>`. */
-export interface OptionRow {
+interface OptionRow {
   readonly flags: string;
   readonly description: string;
   readonly default?: string;

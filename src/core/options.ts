@@ -15,7 +15,7 @@ export const DEFAULT_PATTERN = '*.md';
 export const MAX_CONCURRENCY = 256;
 export const MAX_RETRIES = 100;
 /** A worker renews its claim every few seconds; less silence than this says nothing about it, whatever was typed. */
-export const SHORTEST_SILENCE_MS = 60_000;
+const SHORTEST_SILENCE_MS = 60_000;
 
 export interface RunOptions {
   readonly patterns: readonly string[];

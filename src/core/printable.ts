@@ -5,7 +5,7 @@
 import { stripVTControlCharacters } from 'node:util';
 
 const UNSAFE =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
 const UNSAFE_IN_LINE = /[\n\t]/g;
 
 const escape = (char: string) => {
@@ -33,5 +33,5 @@ export function headline(text: string, length = 300): string {
       .split('\n')
       .map((part) => part.trim())
       .find((part) => part !== '') ?? '';
-  return line.length > length ? `${line.slice(0, length - 1)}…` : line;
+  return line.length > length ? `${line.slice(0, length - 1)}…`.toWellFormed() : line;
 }

@@ -18,24 +18,9 @@ import { markerOf } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { spawnBehindGate, type GatedChild } from '../io/child.ts';
 import { activityOf, codexArguments, CodexListener, judgeExit } from '../io/codex.ts';
-import {
-  makeRawDirectory,
-  putAside,
-  putResultAside,
-  rawPath,
-  readHistory,
-  type History,
-} from '../io/earlier-attempts.ts';
-import {
-  CREATE,
-  CREATE_APPEND,
-  lookAt,
-  READ,
-  removeIfThere,
-  syncDirectory,
-  type BigIntStats,
-} from '../io/files.ts';
-import { makePrivateDirectory } from '../io/file-system.ts';
+import { putAside, putResultAside, rawName, readHistory, type History } from '../io/earlier-attempts.ts';
+import { CREATE, CREATE_APPEND, lookAt, removeIfThere, syncDirectory, resultId } from '../io/files.ts';
+import { createPrivate } from '../io/file-system.ts';
 import { LockDraft, type HeldLock } from '../io/lock-file.ts';
 import { identityToken } from '../io/process-identity.ts';
 import { mirrorStandIn, RunningLog } from '../io/result-log.ts';
@@ -58,7 +43,10 @@ export async function runAttempt(world: World, order: AttemptOrder, ports: Attem
   const { task, directory } = order;
   const startedAt = world.uptimeMs();
   const returned = (problem: EnvironmentProblem): Outcome => ({
-    ...{ kind: 'returned', attempt: 0, durationMs: world.uptimeMs() - startedAt, usage: NO_USAGE },
+    kind: 'returned',
+    attempt: 0,
+    durationMs: world.uptimeMs() - startedAt,
+    usage: NO_USAGE,
     reason: { kind: 'environment', problem },
   });
   try {
@@ -79,6 +67,9 @@ export async function runAttempt(world: World, order: AttemptOrder, ports: Attem
     }
   } catch (error) {
     if (isStorageError(error)) return returned({ kind: 'storage', message: error.message });
+    if (isErrno(error, 'ENOENT') && !(await lookAt(files, directory.path))) {
+      return returned({ kind: 'storage', message: `the directory ${directory.path} is gone` });
+    }
     throw error;
   }
 }
@@ -103,7 +94,7 @@ async function claim(
 ): Promise<Claimed> {
   const { files, me } = world;
   const { directory, task } = order;
-  const draft = await createDraft(world, order); // C1
+  const draft = await LockDraft.create(files, directory, order.claim, me); // C1
   let log: RunningLog | undefined;
   let child: GatedChild | undefined;
   try {
@@ -121,17 +112,19 @@ async function claim(
     throw error;
   }
   const record: ClaimRecord = {
-    ...{
-      v: 1,
-      kind: 'run',
-      task: task.name,
-      claim: order.claim,
-      attempt: history.nextAttempt,
-      dir: directory.id,
-      run: order.run,
-    },
-    ...{ host: me.host, owner: { pid: me.pid, start: me.start }, child: child.identity, src: prompt.source },
-    ...{ at: world.now().toISOString(), by: order.by },
+    v: 1,
+    kind: 'run',
+    task: task.name,
+    claim: order.claim,
+    attempt: history.nextAttempt,
+    dir: directory.id,
+    run: order.run,
+    host: me.host,
+    owner: { pid: me.pid, start: me.start },
+    child: child.identity,
+    src: prompt.source,
+    at: world.now().toISOString(),
+    by: order.by,
   };
   let lock: HeldLock | undefined;
   try {
@@ -145,16 +138,6 @@ async function claim(
   return lock ? { kind: 'claimed', lock, log, child } : { kind: 'taken' };
 }
 
-async function createDraft(world: World, order: AttemptOrder): Promise<LockDraft> {
-  try {
-    return await LockDraft.create(world.files, order.directory, order.claim, world.me);
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error;
-    await makePrivateDirectory(world.files, order.directory); // somebody removed it: it decides nothing, so make it again
-    return LockDraft.create(world.files, order.directory, order.claim, world.me);
-  }
-}
-
 /** C3. The prompt goes to the child as an open file without a name, so that nothing can change it and nothing is left of it. */
 async function spawnCodex(
   world: World,
@@ -164,23 +147,19 @@ async function spawnCodex(
 ): Promise<GatedChild> {
   const { files, me } = world;
   const { claim, codex, settings } = order;
-  const path = temporaryPath(order.directory, `prompt-${claim}.${identityToken(me)}`);
-  const writing = await files.open(path, CREATE);
-  let stdin: number | undefined;
+  const name = `prompt-${claim}.${identityToken(me)}`;
+  const stdin = await createPrivate(files, order.directory, 'tmp', name);
   try {
-    await files.write(writing, prompt, 0);
-    stdin = await files.open(path, READ);
-    await files.unlink(path);
+    await files.write(stdin, prompt, 0); // at a position: where the child begins to read stays at 0
+    await removeIfThere(files, temporaryPath(order.directory, name));
     const childEnv = codex.pathPrefix
       ? { ...env, PATH: [codex.pathPrefix, env['PATH']].filter(Boolean).join(':') }
       : env;
     return await spawnBehindGate(
       {
-        ...{
-          command: codex.command,
-          args: codexArguments(settings),
-          workingDirectory: settings.workingDirectory,
-        },
+        command: codex.command,
+        args: codexArguments(settings),
+        workingDirectory: settings.workingDirectory,
         env: childEnv,
         claim,
         stdin,
@@ -188,9 +167,7 @@ async function spawnCodex(
       world.table,
     );
   } finally {
-    await files.close(writing);
-    if (stdin !== undefined) await files.close(stdin);
-    await removeIfThere(files, path);
+    await files.close(stdin);
   }
 }
 
@@ -282,25 +259,19 @@ async function lookAgain({ world, order, source, ports }: Running): Promise<Skip
   return undefined;
 }
 
-/** Names one result file: a later one, of whomever, has another id. */
-export function resultId(stat: BigIntStats): string {
-  return `${stat.dev}:${stat.ino}:${stat.mtimeNs}`;
-}
-
 function writeHeader({ world, order, log, history, source }: Running): void {
   const { task, claim, settings, codexVersion } = order;
   log.header({
-    ...{
-      task: task.name,
-      attempt: String(history.nextAttempt),
-      claim,
-      prompt: `${source.sha256} (sha256, ${source.size} bytes)`,
-    },
-    ...{ model: settings.model, mode: settings.mode, cd: settings.workingDirectory, codex: codexVersion },
-    ...{
-      started: world.now().toISOString(),
-      by: `${order.by}, pid ${world.me.pid} on ${world.me.host.name}`,
-    },
+    task: task.name,
+    attempt: String(history.nextAttempt),
+    claim,
+    prompt: `${source.sha256} (sha256, ${source.size} bytes)`,
+    model: settings.model,
+    mode: settings.mode,
+    cd: settings.workingDirectory,
+    codex: codexVersion,
+    started: world.now().toISOString(),
+    by: `${order.by}, pid ${world.me.pid} on ${world.me.host.name}`,
   });
 }
 
@@ -336,9 +307,14 @@ async function runChild(
 ): Promise<AttemptEnd> {
   const { files } = world;
   const { directory, task, claim, timeoutMs } = order;
-  await makeRawDirectory(files, directory);
   const raw = (extension: 'jsonl' | 'stderr') =>
-    files.open(rawPath(directory, task.name, history.nextAttempt, claim, extension), CREATE_APPEND);
+    createPrivate(
+      files,
+      directory,
+      'raw',
+      rawName(task.name, history.nextAttempt, claim, extension),
+      CREATE_APPEND,
+    );
   const rawFds = { stdout: await raw('jsonl'), stderr: await raw('stderr') };
   const timer =
     timeoutMs === undefined ? undefined : setTimeout(() => void child.end('timed-out'), timeoutMs);
@@ -369,7 +345,7 @@ async function runChild(
 
 function judgeEnd(exit: ChildExit, heard: CodexListener, order: AttemptOrder, logBytes: number): AttemptEnd {
   if (exit.kind !== 'ended-by-us')
-    return judgeExit(exit, heard, { model: order.settings.model, command: order.codex.command });
+    return judgeExit(exit, heard, { model: order.settings.model, codex: order.codex });
   if (exit.code === 0 && heard.turnCompleted) return { kind: 'succeeded' }; // it had finished before our signal came
   switch (exit.why) {
     case 'timed-out':
@@ -451,7 +427,8 @@ async function conclude(running: Running, heard: CodexListener, end: AttemptEnd)
 }
 
 async function changedMeanwhile({ world, order, source }: Running): Promise<string[]> {
-  switch (await isUnchanged(world.files, order.task, source)) {
+  const now = await isUnchanged(world.files, order.task, source);
+  switch (now) {
     case 'same':
       return [];
     case 'changed':
@@ -460,6 +437,8 @@ async function changedMeanwhile({ world, order, source }: Running): Promise<stri
       ];
     case 'gone':
       return ['the task file was removed while it ran'];
+    default:
+      return unreachable(now);
   }
 }
 
@@ -487,7 +466,11 @@ async function recordEnd(
           : 'failed'
         : 'interrupted';
   const record = (word: OutcomeRecord['outcome'], why: string): OutcomeRecord => ({
-    ...{ outcome: word, code: null, signal: null, bytes: log.bytes, sha256: log.sha256 },
+    outcome: word,
+    code: null,
+    signal: null,
+    bytes: log.bytes,
+    sha256: log.sha256,
     ...(word === 'done' ? {} : { reason: why }),
     at: world.now().toISOString(),
   });

@@ -4,7 +4,8 @@ import type { ReapResult } from '../core/event.ts';
 import { InvariantError } from '../core/errors.ts';
 import type { Task } from '../core/task.ts';
 import { putResultAside, readHistory } from '../io/earlier-attempts.ts';
-import { CREATE, syncDirectory } from '../io/files.ts';
+import { createPrivate } from '../io/file-system.ts';
+import { removeIfThere, syncDirectory } from '../io/files.ts';
 import { claimIdIn, LockDraft, readLock } from '../io/lock-file.ts';
 import { identityToken, isRunning } from '../io/process-identity.ts';
 import { temporaryPath, type TaskDirectory } from '../io/task-directory.ts';
@@ -67,14 +68,14 @@ export async function breakLock(world: World, directory: TaskDirectory, task: st
  * How long ago a lock was last written, in ms, by one clock: that of the file system, asked by writing a file beside it.
  */
 export async function ageOf(world: World, directory: TaskDirectory, mtimeNs: bigint): Promise<number> {
-  const probe = temporaryPath(directory, `probe-${newClaimId()}.${identityToken(world.me)}`);
-  const fd = await world.files.open(probe, CREATE);
+  const name = `probe-${newClaimId()}.${identityToken(world.me)}`;
+  const fd = await createPrivate(world.files, directory, 'tmp', name);
   try {
     await world.files.write(fd, Buffer.from('now'), 0);
     return Number(((await world.files.fstat(fd)).mtimeNs - mtimeNs) / 1_000_000n);
   } finally {
     await world.files.close(fd);
-    await world.files.unlink(probe);
+    await removeIfThere(world.files, temporaryPath(directory, name));
   }
 }
 
@@ -91,8 +92,17 @@ export async function resetTask(
   const { nextAttempt } = await readHistory(files, directory, task.name);
   const draft = await LockDraft.create(files, directory, claim, me);
   const lock = await draft.claim({
-    ...{ v: 1, kind: 'reset', task: task.name, claim, attempt: nextAttempt, dir: directory.id, run },
-    ...{ host: me.host, owner: { pid: me.pid, start: me.start }, at: world.now().toISOString(), by },
+    v: 1,
+    kind: 'reset',
+    task: task.name,
+    claim,
+    attempt: nextAttempt,
+    dir: directory.id,
+    run,
+    host: me.host,
+    owner: { pid: me.pid, start: me.start },
+    at: world.now().toISOString(),
+    by,
   });
   if (!lock) return 'taken';
   try {

@@ -12,18 +12,17 @@ import type { EnvironmentProblem } from '../core/failure.ts';
 import type { RunOptions } from '../core/options.ts';
 import { addUsage, NO_USAGE, type Outcome, type SkipReason } from '../core/outcome.ts';
 import { backoffMs } from '../core/retry.ts';
-import { markerOf, stateOf, type Refusal, type Task, type TaskState } from '../core/task.ts';
+import { markerOf, type Refusal, type Task, type TaskState } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { CodexCommand } from '../io/codex.ts';
-import { listDirectory, lookAt } from '../io/files.ts';
-import { readLogHeader } from '../io/result-log.ts';
-import { lookAtState, readPrompt, type TaskDirectory } from '../io/task-directory.ts';
-import { resultId } from './attempt.ts';
+import { lookAt } from '../io/files.ts';
+import { lookAtState, type TaskDirectory } from '../io/task-directory.ts';
 import type { DrainState } from './drain.ts';
+import { identityOf, listStates, lookFirst, standingFor } from './first-look.ts';
 import type { AttemptNews, AttemptOrder, PriorResult } from './order.ts';
 import { judgeTask, reap, type Verdict } from './reaper.ts';
 import { LOOK_EVERY_MS, SilenceWatch } from './silence.ts';
-import { Standings, type OverHow, type Standing } from './standings.ts';
+import { Standings, type Standing } from './standings.ts';
 import type { World } from './world.ts';
 
 export interface CoordinatorDeps {
@@ -49,7 +48,7 @@ export class Coordinator {
   readonly #silence: SilenceWatch;
   readonly #standings = new Standings();
   /** Results that were there when the run began, and that it may therefore supersede. */
-  readonly #priors = new Map<Task, PriorResult>();
+  #priors = new Map<Task, PriorResult>();
   /** Claims that a living worker thread of this process works on. */
   readonly #inHand = new Set<ClaimId>();
   readonly #attempts = new Set<Promise<void>>();
@@ -100,68 +99,28 @@ export class Coordinator {
     return this.#problem !== undefined || this.#bug !== undefined || this.#deps.drainState() !== 'running';
   }
 
-  /** The first look, which decides what this run may take again. */
   async #begin(): Promise<void> {
     const { options, tasks, emit, run, codexVersion, refused } = this.#deps;
-    const listings = await this.#list();
-    const states: Record<TaskState, number> = { pending: 0, 'in-progress': 0, completed: 0, failed: 0 };
-    for (const task of tasks) {
-      const listing = listings.get(task.directory) ?? new Set();
-      const state = stateOf(task.name, listing);
-      states[state]++;
-      if (options.retryFailed && listing.has(markerOf.failed(task.name)))
-        await this.#remember(task, 'failed');
-      if (
-        state === 'completed' &&
-        (options.rerunCompleted || (options.rerunChanged && (await this.#isChanged(task))))
-      )
-        await this.#remember(task, state);
-      this.#standings.move(task, this.#standingFor(task, state, 'already-completed', 'left-failed'));
-    }
-    emit({ kind: 'run-started', run, options, codex: codexVersion, total: tasks.length, states, refused });
-  }
-
-  async #remember(task: Task, state: PriorResult['state']): Promise<void> {
-    const id = await this.#resultId(task, state);
-    if (id !== undefined) this.#priors.set(task, { state, id });
-  }
-
-  async #resultId(task: Task, state: PriorResult['state']): Promise<string | undefined> {
-    const stat = await lookAt(this.#world.files, `${task.directory}/${markerOf[state](task.name)}`);
-    return stat && resultId(stat);
-  }
-
-  /** Whether the task file says something else than when its result was made. */
-  async #isChanged(task: Task): Promise<boolean> {
-    const header = await readLogHeader(
-      this.#world.files,
-      `${task.directory}/${markerOf.completed(task.name)}`,
-    );
-    const prompt = await readPrompt(this.#world.files, task);
-    return header !== undefined && prompt.kind === 'read' && prompt.source.sha256 !== header.promptSha256;
-  }
-
-  #standingFor(task: Task, state: TaskState, completed: OverHow, failed: OverHow): Standing {
-    switch (state) {
-      case 'pending':
-        return { kind: 'ready' };
-      case 'in-progress':
-        return { kind: 'elsewhere' };
-      case 'completed':
-      case 'failed':
-        return this.#priors.get(task)?.state === state
-          ? { kind: 'ready' }
-          : { kind: 'over', how: state === 'completed' ? completed : failed };
-      default:
-        return unreachable(state);
-    }
-  }
-
-  async #list(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
-    const listings = new Map<string, ReadonlySet<string>>();
-    for (const path of this.#deps.directories.keys())
-      listings.set(path, (await listDirectory(this.#world.files, path)).names);
-    return listings;
+    const { states, counts, priors, unreleased } = await lookFirst(this.#world.files, tasks, options);
+    this.#priors = new Map(priors);
+    const over = {
+      completed: { kind: 'over', how: 'already-completed' },
+      failed: { kind: 'over', how: 'left-failed' },
+    } as const;
+    for (const [task, state] of states)
+      this.#standings.move(
+        task,
+        unreleased.has(task) ? { kind: 'elsewhere' } : standingFor(state, priors.get(task), over),
+      );
+    emit({
+      kind: 'run-started',
+      run,
+      options,
+      codex: codexVersion,
+      total: tasks.length,
+      states: counts,
+      refused,
+    });
   }
 
   /** Looks at what others have: every few seconds, and whenever there is nothing else to do. */
@@ -173,7 +132,8 @@ export class Coordinator {
     this.#lookedAt = now;
     for (const task of this.#standings.in('elsewhere', 'suspect', 'held')) {
       const state = await lookAtState(this.#world.files, task);
-      if (state === 'in-progress') await this.#judge(task);
+      if (state === 'in-progress' || (state === 'completed' && (await this.#isLocked(task))))
+        await this.#judge(task, state);
       else this.#standings.move(task, await this.#standingAfterOthers(task, state));
     }
   }
@@ -181,18 +141,29 @@ export class Coordinator {
   /** A result that came while this run was on is not its to supersede, even where an older one was. */
   async #standingAfterOthers(task: Task, state: TaskState): Promise<Standing> {
     const prior = this.#priors.get(task);
-    if (prior && prior.state === state && prior.id !== (await this.#resultId(task, prior.state)))
-      this.#priors.delete(task);
-    return this.#standingFor(task, state, 'finished-elsewhere', 'finished-elsewhere');
+    const isOther =
+      prior?.state === state && prior.id !== (await identityOf(this.#world.files, task, prior.state));
+    if (isOther) this.#priors.delete(task);
+    const over = { kind: 'over', how: 'finished-elsewhere' } as const;
+    return standingFor(state, this.#priors.get(task), { completed: over, failed: over });
   }
 
-  async #judge(task: Task): Promise<void> {
+  async #isLocked(task: Task): Promise<boolean> {
+    return (await lookAt(this.#world.files, `${task.directory}/${markerOf.lock(task.name)}`)) !== undefined;
+  }
+
+  async #judge(task: Task, state: TaskState): Promise<void> {
     const { takeoverAfterMs } = this.#deps.options;
     const verdict = await judgeTask(this.#world, this.#directoryOf(task), task.name, {
       silence: this.#silence,
       isInHand: (claim) => this.#inHand.has(claim),
       ...(takeoverAfterMs === undefined ? {} : { takeoverAfterMs }),
     });
+    if (state === 'completed' && verdict.kind !== 'dead' && verdict.kind !== 'undecided') {
+      // It is completed whatever its lock says; only what a dead owner left of it is there to be put right.
+      const standing = await this.#standingAfterOthers(task, state);
+      if (standing.kind === 'over') return this.#standings.move(task, standing);
+    }
     switch (verdict.kind) {
       case 'free':
         return this.#standings.move(
@@ -332,16 +303,14 @@ export class Coordinator {
     if (mode === 'dry-run') throw new InvariantError('a dry run has no attempts');
     const prior = this.#priors.get(task);
     return {
-      ...{
-        claim: newClaimId(),
-        run,
-        task,
-        directory: this.#directoryOf(task),
-        codex,
-        codexVersion,
-        retries: options.retries,
-        by,
-      },
+      claim: newClaimId(),
+      run,
+      task,
+      directory: this.#directoryOf(task),
+      codex,
+      codexVersion,
+      retries: options.retries,
+      by,
       settings: { mode, model, workingDirectory, codexConfig },
       ...(prior ? { prior } : {}),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
@@ -462,8 +431,7 @@ export class Coordinator {
   }
 
   async #summary(): Promise<RunSummary> {
-    const listings = await this.#list();
-    const now = this.#deps.tasks.map((task) => stateOf(task.name, listings.get(task.directory) ?? new Set()));
+    const now = await listStates(this.#world.files, this.#deps.tasks);
     const standings = this.#standings;
     return {
       alreadyCompleted: standings.over('already-completed'),
@@ -471,10 +439,10 @@ export class Coordinator {
       failed: standings.over('failed'),
       givenBack: standings.over('given-back'),
       leftFailed: standings.over('left-failed'),
-      inProgressElsewhere: now.filter((state) => state === 'in-progress').length,
+      inProgressElsewhere: now['in-progress'],
       finishedElsewhere: standings.over('finished-elsewhere'),
       held: standings.count('held'),
-      pending: now.filter((state) => state === 'pending').length,
+      pending: now.pending,
       refused: this.#tally.refused,
       retries: this.#tally.retries,
       reaped: this.#tally.reaped,

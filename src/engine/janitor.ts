@@ -4,7 +4,7 @@
  * every other process; the order of the looks inside each is what makes it so, and must not be changed.
  */
 import { basename } from 'node:path';
-import { markerOf, parseMarker, PRIVATE_DIRECTORY } from '../core/task.ts';
+import { markerOf, parseMarker, PRIVATE_DIRECTORY, type Marker } from '../core/task.ts';
 import { survivors } from '../io/child.ts';
 import { pruneEnded, putAside } from '../io/earlier-attempts.ts';
 import { listDirectory, listIfThere, lookAt, removeIfThere } from '../io/files.ts';
@@ -30,7 +30,7 @@ export async function tidy(
 ): Promise<string[]> {
   const { names } = await listDirectory(world.files, directory.path);
   const markers = [...names].map((name) => ({ name, marker: parseMarker(name) }));
-  const of = <K extends string>(kind: K) => markers.filter((entry) => entry.marker?.kind === kind);
+  const of = (kind: Marker['kind']) => markers.filter((entry) => entry.marker?.kind === kind);
   const gone: string[] = [];
   if (of('right').length > 0) gone.push(...(await tidyRights(world, directory, options.dryRun)));
   for (const { name } of of('running-log'))

@@ -12,7 +12,8 @@ import type { AgentEvent, CodexListener } from '../io/codex.ts';
 import type { Files } from '../io/files.ts';
 
 /** Longest line that is looked at. Codex cuts the output of a command far below this. */
-const SPLIT_OPTIONS = { maxLength: 4 * 1_048_576, skipOverflow: true };
+const MAX_LINE = 4 * 1_048_576;
+const SPLIT_OPTIONS = { maxLength: MAX_LINE, skipOverflow: true };
 /** What one attempt may print in all. */
 const MAX_OUTPUT_BYTES = 1_073_741_824;
 
@@ -38,7 +39,8 @@ export async function listen(
     async function* (chunks: AsyncIterable<Buffer>) {
       for await (const chunk of chunks) if (keep(raw.stdout, chunk)) yield chunk;
     },
-    split(/\r?\n/, SPLIT_OPTIONS),
+    // What was read of a line that is too long comes out of split2 all the same when the stream ends in it.
+    split(/\r?\n/, (line) => (line.length > MAX_LINE ? undefined : line), SPLIT_OPTIONS),
     async (lines: AsyncIterable<string>) => {
       for await (const line of lines) for (const event of heard.line(line)) onEvent(event);
     },

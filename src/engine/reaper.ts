@@ -12,6 +12,7 @@ import type { ClaimRecord, ProcessIdentity } from '../core/claim.ts';
 import { ownerOf } from '../core/claim.ts';
 import type { ReapResult } from '../core/event.ts';
 import type { Orphans } from '../core/options.ts';
+import { unreachable } from '../core/unreachable.ts';
 import { endOrphans, survivors } from '../io/child.ts';
 import { readLock, type LockRead } from '../io/lock-file.ts';
 import { isSameProcess, judge } from '../io/process-identity.ts';
@@ -101,6 +102,8 @@ export function judgeLock(
         ? { kind: 'elsewhere', owner, why: life.why, silentForMs }
         : { kind: 'undecided', owner };
     }
+    default:
+      return unreachable(life);
   }
 }
 
@@ -144,5 +147,7 @@ export async function reap(
       return settled.published
         ? { kind: 'rolled-forward', state: settled.published }
         : { kind: 'given-back' };
+    default:
+      return unreachable(settled);
   }
 }

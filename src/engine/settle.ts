@@ -16,10 +16,10 @@
 import type { ClaimId, OutcomeRecord, ProcessIdentity } from '../core/claim.ts';
 import { errnoOf, isErrno, isStorageError } from '../core/errors.ts';
 import { markerOf } from '../core/task.ts';
+import { unreachable } from '../core/unreachable.ts';
 import { putAside, putResultAside, readHistory, type EndedKind } from '../io/earlier-attempts.ts';
 import { createHash } from 'node:crypto';
 import { APPEND, lookAt, READ, removeIfThere, renameIfThere, syncDirectory } from '../io/files.ts';
-import { makePrivateDirectory } from '../io/file-system.ts';
 import {
   claimIdIn,
   readLock,
@@ -90,7 +90,6 @@ async function obtainRight(world: World, request: SettleRequest): Promise<RightR
     } catch (error) {
       errno = errnoOf(error);
       if (isErrno(error, 'ENOENT')) {
-        await makePrivateDirectory(files, directory);
         await writeIdentityFile(files, directory, me);
         continue;
       }
@@ -136,6 +135,8 @@ function isCertainlyDead(
       return request.trustElsewhereIsDead === true;
     case 'alive':
       return false;
+    default:
+      return unreachable(life);
   }
 }
 

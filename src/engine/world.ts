@@ -25,7 +25,7 @@ export function realWorld(): World {
     table: realProcesses,
     me: thisProcess(),
     uptimeMs: () => uptime() * 1_000,
-    sleep: async (ms) => void (await sleep(ms)),
+    sleep: (ms) => sleep(ms),
     now: () => new Date(),
     random: Math.random,
   };

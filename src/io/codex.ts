@@ -11,6 +11,7 @@ import type { AgentActivity } from '../core/event.ts';
 import type { EnvironmentProblem, Failure } from '../core/failure.ts';
 import type { Usage } from '../core/outcome.ts';
 import { headline, printable } from '../core/printable.ts';
+import { unreachable } from '../core/unreachable.ts';
 
 /** How Codex is started. Plain data: it crosses threads. */
 export interface CodexCommand {
@@ -97,7 +98,13 @@ export interface CodexSettings {
 export function codexArguments({ mode, model, workingDirectory, codexConfig }: CodexSettings): string[] {
   const ours = ['-c', 'features.unbounded_connection_retries=false']; // else Codex waits for ever when the network is down
   return [
-    ...['exec', '--json', '--skip-git-repo-check', '-s', mode, '-C', workingDirectory],
+    'exec',
+    '--json',
+    '--skip-git-repo-check',
+    '-s',
+    mode,
+    '-C',
+    workingDirectory,
     ...(model === 'inherit' ? [] : ['-m', model]),
     ...ours,
     ...codexConfig.flatMap((setting) => ['-c', setting]),
@@ -145,6 +152,8 @@ export function activityOf(event: AgentEvent): AgentActivity {
       return { kind: 'other', text: headline(`${event.type} ${event.text}`, 120) };
     case 'output':
       return { kind: 'other', text: headline(event.text, 120) };
+    default:
+      return unreachable(event);
   }
 }
 
@@ -314,55 +323,48 @@ export type Judgement =
   | { readonly kind: 'failed'; readonly failure: Failure }
   | { readonly kind: 'environment'; readonly problem: EnvironmentProblem };
 
-/** What the end of a child that we did not end ourselves means. `model` and `command` are for the sentence about it. */
+/** What the end of a child that we did not end ourselves means; `model` and `codex` are for the sentence about it. */
 export function judgeExit(
   exit:
     | { readonly kind: 'exited'; readonly code: number }
     | { readonly kind: 'signalled'; readonly signal: string },
   heard: CodexListener,
-  { model, command }: { readonly model: string; readonly command: string },
+  { model, codex }: { readonly model: string; readonly codex: CodexCommand },
 ): Judgement {
   const failed = (failure: Failure): Judgement => ({ kind: 'failed', failure });
-  const environment = (problem: EnvironmentProblem): Judgement => ({ kind: 'environment', problem });
   if (exit.kind === 'signalled') return failed({ kind: 'signalled', signal: exit.signal });
   if (exit.code === 0 && (heard.turnCompleted || !heard.spokeJson)) return { kind: 'succeeded' };
   if (exit.code === 0 && heard.turnFailed === undefined) return failed({ kind: 'no-terminal-event' });
-
   const message = headline(heard.complaint, 400);
-  if (
-    !heard.spokeJson &&
-    (exit.code === 126 || exit.code === 127) &&
-    heard.stderrTail.startsWith(GATE_NAME)
-  ) {
-    return environment({ kind: 'codex-not-started', command, errno: message.replace(/^.*exec: /, '') });
-  }
-  // Only what Codex itself reports is matched, never what a model wrote: prose about limits and logins is ordinary.
-  if (/usage limit|Quota exceeded|upgrade to Plus/i.test(message))
-    return environment({ kind: 'usage-limit', message });
-  if (/status 40[13]\b|Not logged in|Missing environment variable/i.test(message))
-    return environment({ kind: 'not-logged-in', message });
-  if (heard.turnFailed !== undefined) {
-    if (
-      /model/i.test(message) &&
-      /does not exist|not found|not supported|do not have access|model_not_found|unknown model/i.test(message)
-    ) {
-      return environment({ kind: 'model-refused', model, message });
-    }
-    return failed({
-      kind: 'turn-failed',
-      message,
-      transient: !/ran out of room|context window|invalid.prompt|max_output_tokens|cyber/i.test(message),
-    });
-  }
-  if (
-    !heard.spokeJson &&
-    exit.code === 2 &&
-    /^error: /m.test(heard.stderrTail) &&
-    /Usage: codex/.test(heard.stderrTail)
-  ) {
-    return environment({ kind: 'bad-invocation', message });
-  }
-  return failed({ kind: 'exited-nonzero', code: exit.code, message });
+  const problem = problemIn(exit.code, message, heard, model, codex);
+  if (problem) return { kind: 'environment', problem };
+  if (heard.turnFailed === undefined) return failed({ kind: 'exited-nonzero', code: exit.code, message });
+  const transient = !/ran out of room|context window|invalid.prompt|max_output_tokens|cyber/i.test(message);
+  return failed({ kind: 'turn-failed', message, transient });
+}
+
+/**
+ * What is wrong with the machine or the account rather than with the task. Only what Codex itself reports is matched,
+ * never what a model or a command of the user's own wrote: prose about limits and logins is ordinary.
+ */
+function problemIn(
+  code: number,
+  message: string,
+  heard: CodexListener,
+  model: string,
+  codex: CodexCommand,
+): EnvironmentProblem | undefined {
+  if (!heard.spokeJson && (code === 126 || code === 127) && heard.stderrTail.startsWith(GATE_NAME))
+    return { kind: 'codex-not-started', command: codex.command, errno: message.replace(/^.*exec: /, '') };
+  if (!heard.spokeJson && !codex.isCodex) return undefined;
+  if (/usage limit|Quota exceeded|upgrade to Plus/i.test(message)) return { kind: 'usage-limit', message };
+  if (/status:? 40[13]\b|Not logged in|Missing environment variable/i.test(message))
+    return { kind: 'not-logged-in', message };
+  const refused = /does not exist|not found|not supported|do not have access|model_not_found|unknown model/i;
+  if (heard.turnFailed !== undefined && /model/i.test(message) && refused.test(message))
+    return { kind: 'model-refused', model, message };
+  const isUsage = /^error: /m.test(heard.stderrTail) && /Usage: codex/.test(heard.stderrTail);
+  return !heard.spokeJson && code === 2 && isUsage ? { kind: 'bad-invocation', message } : undefined;
 }
 
 /** `$0` of the gate's shell: its own complaints begin with it, and nothing that Codex says does. */

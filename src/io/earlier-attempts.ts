@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { isClaimId, type ClaimId } from '../core/claim.ts';
 import { isErrno } from '../core/errors.ts';
 import { markerOf, PRIVATE_DIRECTORY } from '../core/task.ts';
-import { listIfThere, lookAt, makeDirectory, removeIfThere, type Files } from './files.ts';
+import { listIfThere, lookAt, removeIfThere, type Files } from './files.ts';
 import { makePrivateDirectory } from './file-system.ts';
 import { readLogHeader } from './result-log.ts';
 import type { TaskDirectory } from './task-directory.ts';
@@ -44,22 +44,15 @@ export interface History {
 const KEPT_PER_TASK = 20;
 const hashOf = (task: string) => createHash('sha256').update(task).digest('hex').slice(0, 16);
 const endedDirectory = (directory: TaskDirectory) => `${directory.path}/${PRIVATE_DIRECTORY}/ended`;
-const rawDirectory = (directory: TaskDirectory) => `${directory.path}/${PRIVATE_DIRECTORY}/raw`;
 
-/** Where the raw events (`jsonl`) and the raw stderr of an attempt are kept, out of sight. */
-export function rawPath(
-  directory: TaskDirectory,
+/** Where the raw events (`jsonl`) and the raw stderr of an attempt are kept, out of sight: names in the folder `raw`. */
+export function rawName(
   task: string,
   attempt: number,
   claim: ClaimId,
   extension: 'jsonl' | 'stderr',
 ): string {
-  return `${rawDirectory(directory)}/${hashOf(task)}.${attempt}.${claim}.${extension}`;
-}
-
-export async function makeRawDirectory(files: Files, directory: TaskDirectory): Promise<void> {
-  await makePrivateDirectory(files, directory);
-  await makeDirectory(files, rawDirectory(directory));
+  return `${hashOf(task)}.${attempt}.${claim}.${extension}`;
 }
 
 function parseEnded(name: string): (EndedAttempt & { readonly hash: string }) | undefined {
@@ -119,8 +112,7 @@ export async function putAside(
       if (!isErrno(error, 'ENOENT')) throw error;
     }
     if (!(await lookAt(files, from))) return undefined;
-    await makePrivateDirectory(files, directory);
-    await makeDirectory(files, folder);
+    await makePrivateDirectory(files, directory, 'ended');
   }
 }
 

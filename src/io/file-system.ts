@@ -42,14 +42,20 @@ const NETWORK_TYPES: Readonly<Record<number, string>> = {
   0x7461636f: 'ocfs2',
 };
 
+/** A rule that is broken stays broken; but somebody may remove the folder that is tested in just then. */
+const TEST_TRIES = 3;
+
 /**
  * Prepares a directory for claims: makes its `.codex-worker` folder and tests the file system in it (about 1 ms).
  * Throws UsageError when the directory cannot be written, EnvironmentError when its file system breaks a rule.
  */
 export async function openTaskDirectory(files: Files, path: string): Promise<TaskDirectory> {
   const directory = await describeDirectory(files, path);
-  await makePrivateDirectory(files, directory);
-  const check = await testRules(files, directory);
+  let check = { problem: 'not tested', hardLinks: false } as Awaited<ReturnType<typeof testRules>>;
+  for (let tries = 0; check.problem && tries < TEST_TRIES; tries++) {
+    await makePrivateDirectory(files, directory);
+    check = await testRules(files, directory);
+  }
   if (check.problem) {
     throw new EnvironmentError(
       `the file system of ${path} cannot be trusted with claims: ${check.problem}`,
@@ -96,32 +102,68 @@ async function mountOf(path: string): Promise<{ network: boolean; type: string }
   return { network: network !== undefined, type: network ?? `0x${(type >>> 0).toString(16)}` };
 }
 
-/** `.codex-worker` and its `tmp`, 0700, and on the task directory's own file system: a link cannot leave one. */
-export async function makePrivateDirectory(files: Files, directory: TaskDirectory): Promise<void> {
+export type PrivateFolder = 'tmp' | 'raw' | 'ended';
+
+/** `.codex-worker` and a folder in it, 0700, and on the task directory's own file system: a link cannot leave one. */
+export async function makePrivateDirectory(
+  files: Files,
+  directory: TaskDirectory,
+  folder: PrivateFolder = 'tmp',
+): Promise<void> {
+  for (;;) {
+    try {
+      return await tryPrivateDirectory(files, directory, folder);
+    } catch (error) {
+      if (isErrno(error, 'EACCES', 'EPERM', 'EROFS')) {
+        throw new UsageError(
+          `cannot write to ${directory.path}: ${errnoOf(error)}`,
+          'task directories must be writable: the state of each task stands beside its file',
+        );
+      }
+      // Somebody removed it again between two calls; unless the task directory itself is gone.
+      if (!isErrno(error, 'ENOENT') || !(await lookAt(files, directory.path))) throw error;
+    }
+  }
+}
+
+async function tryPrivateDirectory(
+  files: Files,
+  directory: TaskDirectory,
+  folder: PrivateFolder,
+): Promise<void> {
   const path = `${directory.path}/${PRIVATE_DIRECTORY}`;
-  try {
-    await makeDirectory(files, path);
-    const stat = await files.lstat(path);
-    if (!stat.isDirectory())
-      throw new EnvironmentError(
-        `${path} is ${describeType(stat)}, not a directory`,
-        'move it out of the way',
-      );
-    if (stat.dev !== (await files.lstat(directory.path)).dev) {
-      throw new EnvironmentError(
-        `${path} is on another file system than its directory`,
-        'unmount it: claims are made by hard links',
-      );
+  await makeDirectory(files, path);
+  const stat = await files.lstat(path);
+  if (!stat.isDirectory())
+    throw new EnvironmentError(`${path} is ${describeType(stat)}, not a directory`, 'move it out of the way');
+  if (stat.dev !== (await files.lstat(directory.path)).dev) {
+    throw new EnvironmentError(
+      `${path} is on another file system than its directory`,
+      'unmount it: claims are made by hard links',
+    );
+  }
+  await makeDirectory(files, `${path}/${folder}`);
+}
+
+/**
+ * Creates a file in a private folder and returns its descriptor. The folder decides nothing, so anybody may remove it
+ * at any time: it is made again. Throws ENOENT only when the task directory itself is gone.
+ */
+export async function createPrivate(
+  files: Files,
+  directory: TaskDirectory,
+  folder: PrivateFolder,
+  name: string,
+  flags = CREATE,
+): Promise<number> {
+  const path = `${directory.path}/${PRIVATE_DIRECTORY}/${folder}/${name}`;
+  for (;;) {
+    try {
+      return await files.open(path, flags);
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
     }
-    await makeDirectory(files, `${path}/tmp`);
-  } catch (error) {
-    if (isErrno(error, 'EACCES', 'EPERM', 'EROFS')) {
-      throw new UsageError(
-        `cannot write to ${directory.path}: ${errnoOf(error)}`,
-        'task directories must be writable: the state of each task stands beside its file',
-      );
-    }
-    throw error;
+    await makePrivateDirectory(files, directory, folder);
   }
 }
 

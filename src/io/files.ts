@@ -157,6 +157,11 @@ export function sameFile(a: BigIntStats, b: BigIntStats): boolean {
   return a.dev === b.dev && a.ino === b.ino;
 }
 
+/** Names one result file: a later one, of whomever, has another id. */
+export function resultId({ dev, ino, mtimeNs }: BigIntStats): string {
+  return `${dev}:${ino}:${mtimeNs}`;
+}
+
 /** Entry names of a directory. `unprintable` are those that are not UTF-8, shown with replacement characters. */
 export interface Listing {
   readonly names: ReadonlySet<string>;

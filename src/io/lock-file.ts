@@ -43,10 +43,12 @@ import {
   OVERWRITE,
   readSmall,
   removeIfThere,
+  renameIfThere,
   sameFile,
   type BigIntStats,
   type Files,
 } from './files.ts';
+import { createPrivate } from './file-system.ts';
 import { identityToken } from './process-identity.ts';
 import { temporaryPath, type TaskDirectory } from './task-directory.ts';
 
@@ -68,7 +70,9 @@ export function encodeLine(value: unknown, length: number): Buffer {
 /** The value of a line; `undefined` when it is blank, torn or otherwise not what `encodeLine` writes. */
 export function decodeLine(line: Buffer): unknown {
   if (line.length < 10 || line.at(-1) !== 0x0a) return undefined;
-  const json = Buffer.from(line.subarray(0, -9).toString('latin1').trimEnd(), 'latin1');
+  let end = line.length - 9;
+  while (end > 0 && line[end - 1] === 0x20) end--;
+  const json = line.subarray(0, end);
   if (crc32(json).toString(16).padStart(8, '0') !== line.subarray(-9, -1).toString('latin1'))
     return undefined;
   try {
@@ -192,7 +196,7 @@ function asOutcome(value: unknown): OutcomeRecord | undefined {
 /** Cuts `reason` so that the outcome fits into its line, whatever its characters. */
 function encodeOutcome(outcome: OutcomeRecord): Buffer {
   const room = OUTCOME.length - 9;
-  let reason = outcome.reason ?? '';
+  let reason = (outcome.reason ?? '').slice(0, room).toWellFormed();
   while (reason !== '' && Buffer.byteLength(JSON.stringify({ ...outcome, reason })) > room)
     reason = reason.slice(0, -8).toWellFormed();
   const { reason: _, ...rest } = outcome;
@@ -220,8 +224,9 @@ export class LockDraft {
     claim: ClaimId,
     me: ProcessIdentity,
   ): Promise<LockDraft> {
-    const path = temporaryPath(directory, `${claim}.${identityToken(me)}`);
-    return new LockDraft(files, directory, path, await files.open(path, CREATE));
+    const name = `${claim}.${identityToken(me)}`;
+    const path = temporaryPath(directory, name);
+    return new LockDraft(files, directory, path, await createPrivate(files, directory, 'tmp', name));
   }
 
   /**
@@ -245,7 +250,8 @@ export class LockDraft {
       } catch (error) {
         const there = await lookAt(this.#files, lock);
         if (!there || !sameFile(there, await this.#files.fstat(this.#fd))) {
-          if (!isErrno(error, 'EEXIST')) throw error;
+          // ENOENT: somebody removed the temporary name; the task is as free as it was.
+          if (!isErrno(error, 'EEXIST', 'ENOENT')) throw error;
           await this.abandon();
           return undefined;
         }
@@ -267,9 +273,16 @@ export class LockDraft {
       if (isErrno(error, 'EEXIST')) return undefined;
       throw error;
     }
-    await this.#files.write(fd, bytes, 0);
-    await this.#files.fsync(fd);
-    await this.abandon();
+    try {
+      await this.#files.write(fd, bytes, 0);
+      await this.#files.fsync(fd);
+    } catch (error) {
+      await this.#files.close(fd);
+      await removeIfThere(this.#files, lock); // nobody else could claim or judge what is half written
+      throw error;
+    } finally {
+      await this.abandon();
+    }
     return new HeldLock(this.#files, lock, fd, record);
   }
 
@@ -352,14 +365,15 @@ export async function writeIdentityFile(
   me: ProcessIdentity,
 ): Promise<void> {
   const path = identityPath(directory, me);
-  const temporary = temporaryPath(directory, `new-${randomBytes(8).toString('hex')}.${identityToken(me)}`);
-  const fd = await files.open(temporary, CREATE);
+  const name = `new-${randomBytes(8).toString('hex')}.${identityToken(me)}`;
+  const temporary = temporaryPath(directory, name);
+  const fd = await createPrivate(files, directory, 'tmp', name);
   try {
     await files.write(fd, identityBytes(me), 0);
   } finally {
     await files.close(fd);
   }
-  await files.rename(temporary, path);
+  await renameIfThere(files, temporary, path); // removed with its folder: the caller finds that out and comes again
 }
 
 /** At the end of a process that will settle nothing more in this directory. */

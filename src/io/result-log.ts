@@ -12,14 +12,15 @@ import { formatDuration } from '../core/duration.ts';
 import type { Usage } from '../core/outcome.ts';
 import { printable, printableText } from '../core/printable.ts';
 import { markerOf } from '../core/task.ts';
+import { unreachable } from '../core/unreachable.ts';
 import type { AgentEvent } from './codex.ts';
 import { CREATE_APPEND, lookAt, READ, readSmall, removeIfThere, type Files } from './files.ts';
 import type { TaskDirectory } from './task-directory.ts';
 
 const MAGIC = 'codex-worker log';
 const RULE = '─'.repeat(72);
-/** Of one command's output the log shows this much; all of it is in the raw events. */
-const OUTPUT_SHOWN_BYTES = 16_384;
+/** Of one command's output the log shows this many characters; all of it is in the raw events. */
+const OUTPUT_SHOWN = 16_384;
 
 export interface LogHeader {
   readonly attempt: number;
@@ -129,10 +130,9 @@ export function lastWords(reason: string): string {
 const indent = (text: string) => text.replace(/^(?=.)/gm, '  ');
 
 function shorten(text: string): string {
-  const bytes = Buffer.byteLength(text);
-  if (bytes <= OUTPUT_SHOWN_BYTES) return text;
-  const half = OUTPUT_SHOWN_BYTES / 2;
-  return `${text.slice(0, half)}\n… ${bytes - OUTPUT_SHOWN_BYTES} bytes left out, see the raw events …\n${text.slice(-half)}`;
+  if (text.length <= OUTPUT_SHOWN) return text;
+  const half = OUTPUT_SHOWN / 2;
+  return `${text.slice(0, half)}\n… ${text.length - OUTPUT_SHOWN} characters left out, see the raw events …\n${text.slice(-half)}`;
 }
 
 /** One event as text for people; empty for what a person does not need. */
@@ -162,6 +162,8 @@ function render(event: AgentEvent): string {
       return `· ${printable(event.type)}${event.text === '' ? '' : `: ${printable(event.text)}`}`;
     case 'output':
       return clean(event.text);
+    default:
+      return unreachable(event);
   }
 }
 
@@ -189,7 +191,7 @@ export const mirrorStandIn = (log: string) => `${MAGIC}\nThe running log is ${lo
 
 /** The last `outcome:` line of a log; `undefined` when there is none, or the file is not there or not readable. */
 export async function readLogOutcome(files: Files, path: string): Promise<string | undefined> {
-  const TAIL_BYTES = 16_384;
+  const TAIL_BYTES = 32_768; // a footer with all its warnings, in any script, is shorter
   const stat = await lookAt(files, path);
   if (!stat?.isFile()) return undefined;
   let fd: number;

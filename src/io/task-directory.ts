@@ -80,7 +80,13 @@ export async function discover(
     const path = resolve(cwd, given);
     const stat = await lookAt(files, path);
     const isDirectory = stat?.isDirectory() || (stat?.isSymbolicLink() && (await leadsToDirectory(path)));
-    if (!stat) throw await noSuchPath(files, given, path);
+    if (!stat) {
+      if (reservedPrefix(basename(path))) continue; // a glob of the shell named a marker, and it is gone again
+      throw new UsageError(
+        `no such path: ${given}`,
+        'give directories, files or shell globs; none means the current directory',
+      );
+    }
     if (isDirectory) {
       const directory = await realpath(path);
       await listingOf(directory);
@@ -139,20 +145,6 @@ function isMarkerBeside(name: string, listing: ReadonlySet<string>): boolean {
   const marker = parseMarker(name);
   if (!marker) return name === PRIVATE_DIRECTORY;
   return marker.kind !== 'mirror' || listing.has(marker.task);
-}
-
-async function noSuchPath(files: Files, given: string, path: string): Promise<UsageError> {
-  const directory = dirname(path);
-  const parent = await lookAt(files, directory);
-  if (!parent)
-    return new UsageError(
-      `no such path: ${given}`,
-      `${relative(process.cwd(), directory) || directory} does not exist either`,
-    );
-  return new UsageError(
-    `no such path: ${given}`,
-    'give directories, files or shell globs; none means the current directory',
-  );
 }
 
 export type PromptRead =

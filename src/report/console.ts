@@ -186,7 +186,7 @@ class ConsoleReporter {
     this.#unlessQuiet('');
     this.#say(this.#summaryLine(summary));
     for (const [what, command] of nextSteps(summary, this.#options.paths))
-      this.#say(`  ${what} ${this.#paint.cyan(command)}`.trimEnd());
+      this.#say(`  ${what}${command && ` ${this.#paint.cyan(command)}`}`);
   }
 
   #summaryLine(summary: RunSummary): string {
@@ -199,7 +199,13 @@ class ConsoleReporter {
       summary.failed > 0 ? red(`${summary.failed} failed`) : '0 failed',
       ...some(summary.leftFailed, 'failed before and left alone', yellow),
       ...some(summary.givenBack, 'given back', yellow),
-      ...some(summary.inProgressElsewhere, 'in progress elsewhere', yellow),
+      ...some(
+        summary.inProgressElsewhere,
+        summary.held > 0
+          ? `in progress elsewhere (${summary.held} for you to look at)`
+          : 'in progress elsewhere',
+        yellow,
+      ),
       ...some(summary.finishedElsewhere, 'finished elsewhere'),
       ...some(summary.pending, 'pending', yellow),
       ...some(summary.refused, 'refused', yellow),

@@ -1,4 +1,5 @@
 /** The only door to standard output and standard error. */
+import { errnoOf, isErrno } from '../core/errors.ts';
 
 export interface Terminal {
   readonly out: (text: string) => void;
@@ -33,14 +34,23 @@ export function wantsColours(env: NodeJS.ProcessEnv, isTerminal: boolean): boole
   return isTerminal && env['TERM'] !== 'dumb';
 }
 
+/** Streams whose reader is gone. Node revives its own streams after an error, so `destroyed` does not tell. */
+const lost = new Set<NodeJS.WriteStream>();
+
 /**
  * `codex-worker | head` ends our reader, and closing a terminal window ends both streams: neither may end a night's work.
  * Without a listener Node would throw the error of the stream from nowhere.
  */
 function surviveLostReader(stream: NodeJS.WriteStream): void {
-  if (stream.listenerCount('error') === 0) stream.on('error', () => {});
+  stream.on('error', (error) => {
+    if (lost.has(stream)) return;
+    lost.add(stream);
+    // A full disk under `> file` is no reader that has seen enough: whoever looks at the file must not take it for whole.
+    if (stream === process.stdout && !isErrno(error, 'EPIPE', 'EIO'))
+      write(process.stderr, `codex-worker: standard output is incomplete: ${errnoOf(error)}\n`);
+  });
 }
 
 function write(stream: NodeJS.WriteStream, text: string): void {
-  if (!stream.destroyed && !stream.errored) stream.write(text);
+  if (!lost.has(stream)) stream.write(text);
 }

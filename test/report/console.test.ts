@@ -136,6 +136,16 @@ describe('the summary', () => {
     );
   });
 
+  test('says how many of the tasks in progress wait for a person', () => {
+    const { out } = said([finished({ inProgressElsewhere: 3, held: 1 })]);
+    assert.match(out, /, 3 in progress elsewhere \(1 for you to look at\) /);
+  });
+
+  test('a proposal without a command is only its words, in colour too', () => {
+    const { out } = said([finished({ pending: 1 })], 'normal', { colours: true });
+    assert.ok(out.endsWith('\n  to go on, start the same command again\n'));
+  });
+
   test('the paths in a proposed command are quoted for the shell', () => {
     const { out } = said([finished({ failed: 1 })], 'normal', { paths: ["my tasks; it's"] });
     assert.ok(out.includes(`codex-worker status --detailed 'my tasks; it'\\''s'\n`));

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { errnoOf, isErrno, isStorageError } from '../../src/core/errors.ts';
+import {
+  describeFailure,
+  describeProblem,
+  isRetriable,
+  type EnvironmentProblem,
+  type Failure,
+} from '../../src/core/failure.ts';
+import { addUsage, NO_USAGE } from '../../src/core/outcome.ts';
+import { backoffMs, FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS } from '../../src/core/retry.ts';
+
+const FAILURES: readonly [Failure, boolean, string][] = [
+  [{ kind: 'turn-failed', message: 'high demand', transient: true }, true, 'high demand'],
+  [{ kind: 'turn-failed', message: 'ran out of room', transient: false }, false, 'ran out of room'],
+  [{ kind: 'exited-nonzero', code: 3, message: '' }, true, 'Codex exited with code 3'],
+  [{ kind: 'exited-nonzero', code: 3, message: 'no such profile' }, true, 'no such profile'],
+  [
+    { kind: 'no-terminal-event' },
+    true,
+    'Codex exited with code 0 but never said that its turn was completed',
+  ],
+  [{ kind: 'signalled', signal: 'SIGKILL' }, true, 'Codex was killed by SIGKILL'],
+  [{ kind: 'timed-out', afterMs: 90_000 }, true, 'timed out after 1m 30s'],
+  [{ kind: 'log-too-large', bytes: 1_073_741_824 }, false, 'the agent printed more than 1024 MiB'],
+  [{ kind: 'owner-died', times: 3 }, false, 'the worker died 3 times on this task'],
+  [{ kind: 'worker-crashed', message: 'boom' }, true, 'a worker thread of codex-worker crashed: boom'],
+  [{ kind: 'unexpected', message: 'boom' }, false, 'a bug in codex-worker, please report it: boom'],
+];
+
+test('each failure says what happened, and is worth another attempt only if that may go better', () => {
+  for (const [failure, retriable, text] of FAILURES) {
+    assert.equal(describeFailure(failure), text);
+    assert.equal(isRetriable(failure), retriable, text);
+  }
+});
+
+test('what stops a run is said with what to do about it', () => {
+  const problems: readonly [EnvironmentProblem, string, RegExp][] = [
+    [
+      { kind: 'codex-not-started', command: '/x/codex', errno: 'ENOENT' },
+      'could not start Codex (/x/codex): ENOENT',
+      /npm install -g @openai\/codex.*CODEX_CMD/,
+    ],
+    [
+      { kind: 'not-logged-in', message: '401' },
+      'Codex has no valid login: 401',
+      /codex login.*CODEX_API_KEY/,
+    ],
+    [
+      { kind: 'model-refused', model: 'o4-mini', message: 'gone' },
+      'the model o4-mini was refused: gone',
+      /--model inherit/,
+    ],
+    [{ kind: 'usage-limit', message: 'until nine' }, 'until nine', /nothing is lost/],
+    [
+      { kind: 'bad-invocation', message: "unexpected argument '-s'" },
+      "Codex refused its arguments: unexpected argument '-s'",
+      /codex --version/,
+    ],
+    [{ kind: 'storage', message: 'ENOSPC' }, 'storage error: ENOSPC', /disk/],
+  ];
+  for (const [problem, message, hint] of problems) {
+    const described = describeProblem(problem);
+    assert.equal(described.message, message);
+    assert.match(described.hint, hint);
+  }
+});
+
+test('the wait before a retry doubles from 2 s to 5 min, and is never less than half of it', () => {
+  for (let n = 1; n <= 200; n++) {
+    const ceiling = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (n - 1));
+    assert.equal(backoffMs(n, 0), ceiling / 2);
+    assert.equal(backoffMs(n, 0.999_999_999), ceiling);
+    assert.equal(backoffMs(n, 0.5), Math.round(ceiling * 0.75));
+  }
+  assert.equal(backoffMs(1, 0), 1_000);
+  assert.equal(backoffMs(0, 0), backoffMs(1, 0));
+  assert.equal(backoffMs(10_000, 0), LONGEST_BACKOFF_MS / 2);
+});
+
+test('a system error is known by its code, and by nothing that merely looks like one', () => {
+  const enoent = Object.assign(new Error('gone'), { code: 'ENOENT' });
+  assert.ok(isErrno(enoent, 'EEXIST', 'ENOENT'));
+  assert.ok(!isErrno(enoent, 'EEXIST'));
+  assert.ok(!isErrno({ code: 'ENOENT' }, 'ENOENT'));
+  assert.ok(!isErrno(undefined, 'undefined'));
+  assert.ok(!isErrno(new Error('ENOENT'), 'ENOENT'));
+  assert.equal(errnoOf(enoent), 'ENOENT');
+  assert.equal(errnoOf(new Error('what')), 'what');
+  assert.equal(errnoOf('text'), 'text');
+  assert.ok(isStorageError(Object.assign(new Error(''), { code: 'ENOSPC' })));
+  assert.ok(!isStorageError(enoent));
+});
+
+test('tokens are added up', () => {
+  const usage = { input: 3, cached: 2, output: 1 };
+  assert.deepEqual(addUsage(usage, usage), { input: 6, cached: 4, output: 2 });
+  assert.deepEqual(addUsage(usage, NO_USAGE), usage);
+});

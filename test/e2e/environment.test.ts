@@ -1,0 +1,89 @@
+/** What is wrong with the surroundings stops the run, with exit code 3 and a hint; no task is failed for it. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { makeBench, makeCodexBench, type Bench } from '../rig/cli.ts';
+
+async function writeTasks(bench: Bench, directive: string): Promise<void> {
+  for (const name of ['a', 'b', 'c']) await bench.write(`${name}.md`, `Task ${name}.\n${directive}`);
+}
+
+async function assertAllPending(bench: Bench): Promise<void> {
+  const { stdout } = await bench.run(['status', '--json']);
+  assert.deepEqual(JSON.parse(stdout).counts, { pending: 3, 'in-progress': 0, completed: 0, failed: 0 });
+  assert.ok(!(await bench.ls()).some((name) => /_exec_log-/.test(name)));
+  assert.deepEqual(await bench.leftovers(), []);
+}
+
+interface Trouble {
+  readonly what: string;
+  readonly directive: string;
+  readonly says: RegExp;
+  readonly hint: RegExp;
+}
+
+const TROUBLES: readonly Trouble[] = [
+  {
+    what: 'a login that the service refuses',
+    directive: '[[status 401]]',
+    says: /^Stopped: Codex has no valid login: .*401 Unauthorized.*; no task was failed for it\.$/m,
+    hint: /^ {2}hint: run "codex login"/m,
+  },
+  {
+    what: 'a model that does not exist',
+    directive: '[[status 404 model_not_found]]',
+    says: /^Stopped: the model o4-mini was refused: .*does not exist or you do not have access to it/m,
+    hint: /^ {2}hint: .*--model inherit/m,
+  },
+  {
+    what: 'a usage limit',
+    directive: '[[status 429 usage_limit 3600]]',
+    says: /^Stopped: .*hit your usage limit\..*try again at /m,
+    hint: /^ {2}hint: start the same command again once the limit is reset; nothing is lost$/m,
+  },
+];
+
+for (const { what, directive, says, hint } of TROUBLES) {
+  test(`${what} stops the run, and every task is still pending`, async (t) => {
+    const bench = await makeCodexBench(t);
+    await writeTasks(bench, directive);
+
+    const { code, stdout, stderr } = await bench.run(['--retries', '2']);
+
+    assert.equal(code, 3, stdout + stderr);
+    assert.match(stderr, says);
+    assert.match(stderr, hint);
+    assert.match(stdout, /^⏪ a\.md given back: /m);
+    assert.match(stdout, /^Summary: 0 completed, 0 failed, 1 given back, 3 pending/m);
+    assert.equal(bench.server.requests.length, 1, 'the other tasks were not even begun');
+    await assertAllPending(bench);
+  });
+}
+
+test('a CODEX_CMD that is not there is an error with a hint, before anything is touched', async (t) => {
+  const bench = await makeBench(t, { CODEX_CMD: '/nowhere/codex' });
+  await writeTasks(bench, '');
+
+  const { code, stdout, stderr } = await bench.run();
+
+  assert.equal(code, 3, stdout + stderr);
+  assert.equal(
+    stderr,
+    'codex-worker: Codex was not found: CODEX_CMD is /nowhere/codex, and there is no such program\n' +
+      '  hint: install it with "npm install -g @openai/codex", or set CODEX_CMD to its path\n',
+  );
+  assert.deepEqual(await bench.ls(), ['a.md', 'b.md', 'c.md']);
+});
+
+test('a CODEX_CMD that cannot be executed stops the run', async (t) => {
+  const bench = await makeBench(t, { CODEX_CMD: './broken' });
+  await writeTasks(bench, '');
+  await bench.write('broken', '#!/nowhere/interpreter\n');
+  await bench.shell('chmod +x broken');
+
+  const { code, stdout, stderr } = await bench.run();
+
+  assert.equal(code, 3, stdout + stderr);
+  assert.match(stderr, /^Stopped: could not start Codex \(.*\/broken\): .*; no task was failed for it\.$/m);
+  assert.match(stderr, /^ {2}hint: .*set CODEX_CMD to its path$/m);
+  await assertAllPending(bench);
+});
