@@ -3,7 +3,9 @@ import { randomBytes } from 'node:crypto';
 import type { RunEvent, RunSummary } from '../core/event.ts';
 import type { EnvironmentProblem } from '../core/failure.ts';
 import type { RunOptions } from '../core/options.ts';
+import { NO_USAGE } from '../core/outcome.ts';
 import { headline } from '../core/printable.ts';
+import type { TaskState } from '../core/task.ts';
 import { Coordinator } from '../engine/coordinator.ts';
 import { Drain } from '../engine/drain.ts';
 import { lookFirst } from '../engine/first-look.ts';
@@ -69,7 +71,9 @@ async function drainTasks(
   emit: (event: RunEvent) => void,
 ): Promise<number> {
   const { options, version } = request;
+  const codexVersion = await versionOf(codex, request.env); // before anybody listens for signals: they find a coordinator
   let pool: AttemptPool | undefined;
+  let opening: Promise<AttemptPool> | undefined;
   using drain = new Drain({
     onDrain: () => {
       emit({ kind: 'draining', running: coordinator.running });
@@ -86,7 +90,7 @@ async function drainTasks(
     run: randomBytes(8).toString('hex'),
     options,
     codex,
-    codexVersion: await versionOf(codex, request.env),
+    codexVersion,
     by: `codex-worker ${version}`,
     tasks,
     refused,
@@ -94,12 +98,9 @@ async function drainTasks(
     emit,
     drainState: () => drain.state,
     attempt: async (order, onNews) => {
-      pool ??= await openPool(options.concurrency, (message) =>
-        emit({
-          kind: 'notice',
-          message,
-        }),
-      );
+      // The promise is what is kept: the first attempts begin together, and each would open a pool of its own.
+      opening ??= openPool(options.concurrency, (message) => emit({ kind: 'notice', message }));
+      pool = await opening;
       const outcome = pool.run(order, onNews);
       if (drain.state === 'aborting') pool.abort();
       return outcome;
@@ -140,6 +141,7 @@ async function dryRun(
   emit: (event: RunEvent) => void,
 ): Promise<number> {
   const { options } = request;
+  const startedAt = world.uptimeMs();
   const codex = await findCodex(request.env, request.cwd);
   const { states, counts, priors } = await lookFirst(world.files, tasks, options);
   const would = tasks.filter((task) => {
@@ -177,5 +179,26 @@ async function dryRun(
       });
     }
   }
-  return unfit > 0 ? 1 : 0;
+  const exitCode = unfit > 0 ? 1 : 0;
+  const leftAlone = (state: TaskState) =>
+    counts[state] - would.filter((task) => states.get(task) === state).length;
+  const summary: RunSummary = {
+    alreadyCompleted: leftAlone('completed'),
+    completed: 0,
+    failed: 0,
+    givenBack: 0,
+    leftFailed: leftAlone('failed'),
+    inProgressElsewhere: counts['in-progress'],
+    finishedElsewhere: 0,
+    held: 0,
+    pending: counts.pending,
+    refused: unfit,
+    retries: 0,
+    reaped: 0,
+    warnings: 0,
+    durationMs: world.uptimeMs() - startedAt,
+    usage: NO_USAGE,
+  };
+  emit({ kind: 'run-finished', summary, exitCode });
+  return exitCode;
 }

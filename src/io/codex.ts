@@ -28,17 +28,18 @@ export interface CodexCommand {
 /** Finds Codex: `CODEX_CMD` (a path, or a name on PATH), else `codex` on PATH. Throws EnvironmentError when there is none. */
 export async function findCodex(env: NodeJS.ProcessEnv, cwd: string): Promise<CodexCommand> {
   const named = env['CODEX_CMD'] || 'codex';
-  const launcher = await which(named.includes('/') ? resolve(cwd, named) : named, {
+  const found = await which(named.includes('/') ? resolve(cwd, named) : named, {
     nothrow: true,
     ...(env['PATH'] ? { path: env['PATH'] } : {}),
   });
-  if (!launcher) {
+  if (!found) {
     const where = env['CODEX_CMD'] ? `CODEX_CMD is ${printable(named)}, and` : 'codex is not on PATH:';
     throw new EnvironmentError(
       `Codex was not found: ${where} there is no such program`,
       'install it with "npm install -g @openai/codex", or set CODEX_CMD to its path',
     );
   }
+  const launcher = resolve(cwd, found); // an entry of PATH may be relative, and the child starts elsewhere
   const real = realpathSync(launcher);
   const native = /[\\/]@openai[\\/]codex[\\/]bin[\\/]codex\.js$/.test(real) ? nativeBinary(real) : undefined;
   return native
@@ -181,6 +182,7 @@ export class CodexListener {
   readonly warnings: string[] = [];
   #lastError = '';
   #stderrTail = '';
+  #stderrLine = '';
   #outputTail = '';
 
   /** One line of stdout; the events in it, usually one. */
@@ -222,7 +224,9 @@ export class CodexListener {
   /** A chunk of stderr. Codex reports there, and only there, what it refused by itself. */
   stderr(text: string): void {
     this.#stderrTail = (this.#stderrTail + text).slice(-TAIL);
-    for (const line of text.split('\n')) {
+    const lines = (this.#stderrLine + text).split('\n');
+    this.#stderrLine = (lines.pop() ?? '').slice(0, TAIL); // a chunk ends anywhere, a warning does not
+    for (const line of lines) {
       const refused = /tools::router: error=(.*)$/.exec(line)?.[1];
       if (refused) this.#warn(refused);
     }

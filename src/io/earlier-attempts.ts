@@ -95,6 +95,13 @@ export async function readHistory(files: Files, directory: TaskDirectory, task: 
   };
 }
 
+function endedPath(
+  directory: TaskDirectory,
+  { task, attempt, claim, kind }: EndedAttempt & { readonly task: string },
+): string {
+  return `${endedDirectory(directory)}/${hashOf(task)}.${attempt}.${claim}.${kind}.txt`;
+}
+
 /** Moves a log here; `undefined` when there was none to move. Returns the new path. */
 export async function putAside(
   files: Files,
@@ -102,8 +109,7 @@ export async function putAside(
   from: string,
   ended: EndedAttempt & { readonly task: string },
 ): Promise<string | undefined> {
-  const folder = endedDirectory(directory);
-  const to = `${folder}/${hashOf(ended.task)}.${ended.attempt}.${ended.claim}.${ended.kind}.txt`;
+  const to = endedPath(directory, ended);
   for (;;) {
     try {
       await files.rename(from, to);
@@ -116,7 +122,10 @@ export async function putAside(
   }
 }
 
-/** Moves a published result here. Its attempt and claim stand in its header; a file without one gets a name of its own. */
+/**
+ * Moves a published result here. Its attempt and claim stand in its header; a file without one gets a name of its own,
+ * and so does a copy of a log that is here already.
+ */
 export async function putResultAside(
   files: Files,
   directory: TaskDirectory,
@@ -131,12 +140,15 @@ export async function putResultAside(
     .update(`${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeNs}`)
     .digest('hex')
     .slice(0, 32);
-  return putAside(files, directory, path, {
-    task,
-    attempt: header?.attempt ?? 0,
-    claim: header?.claim ?? foreign,
-    kind,
-  });
+  const attempt = header?.attempt ?? 0;
+  const named = header && { task, attempt, claim: header.claim, kind };
+  const isTaken = named && (await lookAt(files, endedPath(directory, named))) !== undefined;
+  return putAside(
+    files,
+    directory,
+    path,
+    named && !isTaken ? named : { task, attempt, claim: foreign, kind },
+  );
 }
 
 /** Keeps the newest attempts of each task (20), or none with `all`; returns the paths removed, relative to the private folder. */

@@ -162,7 +162,7 @@ export function resultId({ dev, ino, mtimeNs }: BigIntStats): string {
   return `${dev}:${ino}:${mtimeNs}`;
 }
 
-/** Entry names of a directory. `unprintable` are those that are not UTF-8, shown with replacement characters. */
+/** Entry names of a directory. `notUtf8` are those that are not UTF-8, shown with replacement characters. */
 export interface Listing {
   readonly names: ReadonlySet<string>;
   readonly notUtf8: readonly string[];

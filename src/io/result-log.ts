@@ -203,10 +203,12 @@ export async function readLogOutcome(files: Files, path: string): Promise<string
   }
   try {
     const buffer = Buffer.alloc(TAIL_BYTES);
-    const length = await files.read(fd, buffer, Math.max(0, Number(stat.size) - TAIL_BYTES));
+    const from = Math.max(0, Number(stat.size) - TAIL_BYTES);
+    const length = await files.read(fd, buffer, from);
     const tail = buffer.toString('utf8', 0, length);
     const footer = tail.lastIndexOf(`\n${RULE}\n`);
-    return /^outcome: +(.*)$/m.exec(footer < 0 ? '' : tail.slice(footer))?.[1];
+    const isHeaders = from === 0 && footer === tail.indexOf(`\n${RULE}\n`);
+    return footer < 0 || isHeaders ? undefined : /^outcome: +(.*)$/m.exec(tail.slice(footer))?.[1];
   } finally {
     await files.close(fd);
   }

@@ -1,5 +1,6 @@
 /** The directory as the user sees it: which files are tasks, and what a task says. */
 import { createHash } from 'node:crypto';
+import { readdir, type Dirent } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { glob } from 'tinyglobby';
@@ -17,7 +18,15 @@ import {
   type Task,
   type TaskState,
 } from '../core/task.ts';
-import { describeType, listDirectory, lookAt, readSmall, type BigIntStats, type Files } from './files.ts';
+import {
+  describeType,
+  listDirectory,
+  lookAt,
+  readSmall,
+  type BigIntStats,
+  type Files,
+  type Listing,
+} from './files.ts';
 
 /** A directory with tasks, after its file system has passed the self-test (`openTaskDirectory`). Plain data: it crosses threads. */
 export interface TaskDirectory {
@@ -57,14 +66,13 @@ export async function discover(
   const tasks = new Map<string, Task>();
   const refused = new Map<string, Refusal>();
   const directories = new Map<string, 'whole' | 'named'>();
-  const listings = new Map<string, ReadonlySet<string>>();
+  const listings = new Map<string, Listing>();
   const listingOf = async (directory: string) => {
     const known = listings.get(directory);
     if (known) return known;
-    const { names, notUtf8 } = await listDirectory(files, directory);
-    for (const name of notUtf8) refuse(join(directory, name), 'has a name that is not UTF-8');
-    listings.set(directory, names);
-    return names;
+    const listing = await listDirectory(files, directory);
+    listings.set(directory, listing);
+    return listing;
   };
   const labelOf = (path: string) => relative(cwd, path) || '.';
   const refuse = (path: string, why: string) => void refused.set(path, { label: labelOf(path), why });
@@ -80,7 +88,7 @@ export async function discover(
     const path = resolve(cwd, given);
     const stat = await lookAt(files, path);
     const isDirectory = stat?.isDirectory() || (stat?.isSymbolicLink() && (await leadsToDirectory(path)));
-    if (!stat) {
+    if (!stat && !(await isNotUtf8(files, path))) {
       if (reservedPrefix(basename(path))) continue; // a glob of the shell named a marker, and it is gone again
       throw new UsageError(
         `no such path: ${given}`,
@@ -93,6 +101,8 @@ export async function discover(
       directories.set(directory, 'whole');
       for (const found of await glob([...patterns], {
         cwd: directory,
+        ignore: [`**/${PRIVATE_DIRECTORY}/**`],
+        fs: EVERY_ENTRY,
         onlyFiles: true,
         followSymbolicLinks: false,
         expandDirectories: false,
@@ -110,6 +120,26 @@ export async function discover(
   return { tasks: [...tasks.values()].sort(byNaturalOrder), refused: [...refused.values()], directories };
 }
 
+/** As `node:fs`; but whatever is no directory counts as a file, so that a link or a pipe is refused and not passed over. */
+const EVERY_ENTRY = {
+  readdir: ((
+    path: string,
+    options: { withFileTypes: true },
+    done: (error: NodeJS.ErrnoException | null, entries: Dirent[]) => void,
+  ) =>
+    readdir(path, options, (error, entries) => {
+      for (const entry of error ? [] : entries)
+        Object.assign(entry, { isFile: () => !entry.isDirectory(), isSymbolicLink: () => false });
+      done(error, entries);
+    })) as unknown as typeof readdir,
+};
+
+/** Whether a path that is not there is the name of a file as Node shows it when its bytes are not UTF-8. */
+async function isNotUtf8(files: Files, path: string): Promise<boolean> {
+  if (!basename(path).includes('\ufffd') || !(await leadsToDirectory(dirname(path)))) return false;
+  return (await listDirectory(files, dirname(path))).notUtf8.includes(basename(path));
+}
+
 async function leadsToDirectory(path: string): Promise<boolean> {
   try {
     await realpath(`${path}/.`);
@@ -124,10 +154,10 @@ async function leadsToDirectory(path: string): Promise<boolean> {
 function whyNotATask(
   name: string,
   stat: BigIntStats | undefined,
-  listing: ReadonlySet<string>,
+  { names, notUtf8 }: Listing,
 ): string | undefined {
-  if (isMarkerBeside(name, listing)) return 'marker';
-  if (!stat) return 'is gone';
+  if (isMarkerBeside(name, names)) return 'marker';
+  if (!stat) return notUtf8.includes(name) ? 'has a name that is not UTF-8' : 'is gone';
   if (!stat.isFile()) return `is ${describeType(stat)}, not a regular file`;
   const prefix = reservedPrefix(name);
   if (prefix) return `has a name that begins with ${prefix}, which is reserved for markers; rename it`;

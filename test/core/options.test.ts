@@ -23,7 +23,7 @@ function complaint(check: () => unknown): { message: string; hint: string | unde
     const { message, hint } = error;
     return { message, hint };
   }
-  assert.fail('nothing was complained about');
+  return assert.fail('nothing was complained about');
 }
 
 test('a word that is not allowed is answered with those that are, and the one that was meant', () => {
@@ -112,12 +112,12 @@ test('a setting for Codex is key=value, and never one that has an option here', 
     'shell_environment_policy.set={A="b"}',
   ])
     assert.equal(codexSetting(fine), fine);
-  for (const wrong of ['', 'a', '=1', '-c=1', 'a b=1', 'a=\0'])
+  for (const wrong of ['', 'a', '=1', '-c=1', 'a b=1', 'a=\0', '"model"=x', "'sandbox_mode'=x"])
     assert.match(complaint(() => codexSetting(wrong)).message, /; allowed is key=value$/, wrong);
   const own = [
     ['model=x', '--model'],
-    ['"model"=x', '--model'],
-    ["'sandbox_mode'=danger-full-access", '--mode'],
+    ['model=x', '--model'],
+    ['sandbox_mode=danger-full-access', '--mode'],
     ['approval_policy="never"', '--approval'],
   ] as const;
   for (const [setting, option] of own)

@@ -76,33 +76,30 @@ test('a break right is read back with its claim and its place in the chain', () 
 
 test('a name that only resembles a marker is none', () => {
   const names = [
-    ...[
-      'fix.md',
-      '',
-      'lock-x',
-      '.lock',
-      '.lock-',
-      'in-progress-',
-      'In-Progress-x',
-      'done_exec_log-',
-      'done_exec_log-x',
-    ],
-    ...[
-      'done_exec_log-.txt',
-      'failed_exec_log-x.TXT',
-      'failed_exec_log-.txt',
-      '.exec_log-x',
-      `.exec_log-.${CLAIM}`,
-    ],
-    ...[`.exec_log-x.${CLAIM.slice(1)}`, `.exec_log-x.${CLAIM.toUpperCase()}`, `.exec_log-x.${CLAIM}0`],
-    ...[
-      `.break-${CLAIM}`,
-      `.break-${CLAIM}.0`,
-      `.break-${CLAIM}.01`,
-      `.break-${CLAIM}.-1`,
-      `.break-${CLAIM}.1.2`,
-    ],
-    ...['.break-x.1', '.codex-worker'],
+    'fix.md',
+    '',
+    'lock-x',
+    '.lock',
+    '.lock-',
+    'in-progress-',
+    'In-Progress-x',
+    'done_exec_log-',
+    'done_exec_log-x',
+    'done_exec_log-.txt',
+    'failed_exec_log-x.TXT',
+    'failed_exec_log-.txt',
+    '.exec_log-x',
+    `.exec_log-.${CLAIM}`,
+    `.exec_log-x.${CLAIM.slice(1)}`,
+    `.exec_log-x.${CLAIM.toUpperCase()}`,
+    `.exec_log-x.${CLAIM}0`,
+    `.break-${CLAIM}`,
+    `.break-${CLAIM}.0`,
+    `.break-${CLAIM}.01`,
+    `.break-${CLAIM}.-1`,
+    `.break-${CLAIM}.1.2`,
+    '.break-x.1',
+    '.codex-worker',
   ];
   for (const name of names) assert.equal(parseMarker(name), undefined, JSON.stringify(name));
 });
@@ -111,7 +108,10 @@ test('every marker of the longest name fits into a directory entry, and one byte
   const longest = (bytes: number) => {
     const task = 'x'.repeat(bytes);
     const markers = [
-      ...[markerOf.lock(task), markerOf.mirror(task), markerOf.completed(task), markerOf.failed(task)],
+      markerOf.lock(task),
+      markerOf.mirror(task),
+      markerOf.completed(task),
+      markerOf.failed(task),
       markerOf.runningLog(task, CLAIM),
     ];
     return Math.max(...markers.map((name) => Buffer.byteLength(name)));

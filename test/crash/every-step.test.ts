@@ -67,26 +67,34 @@ async function inTwoLanes(work: (lane: number) => Promise<void>): Promise<void> 
   await Promise.all([work(0), work(1)]);
 }
 
-test('killed at any step from its start to its end, a run is put right by the next one', { skip }, async (t) => {
-  let kills = 0;
-  let next = 1;
-  let last = Infinity;
-  await inTwoLanes(async () => {
-    while (next <= last) {
-      const at = next++;
-      const scene = await makeScene(t);
-      const { steps, code } = await scene.killedAt(at);
-      if (code !== null) last = Math.min(last, at - 1);
-      else kills++;
-      // Every other time the next run finds the orphans still alive, and has to end them itself.
-      if (at % 2 === 0) await scene.bench.until('the watcher has ended the orphans', async () => (await scene.bench.agents()).length === 0);
-      assertNoFaults(await repair(scene), `killed just before step ${steps.at(-1)}`);
-      await rm(scene.bench.tasks, { recursive: true });
-    }
-  });
-  t.diagnostic(`${kills} kills`);
-  assert.ok(kills > 40, `only ${kills} kills: the preload does not see the steps`);
-});
+test(
+  'killed at any step from its start to its end, a run is put right by the next one',
+  { skip },
+  async (t) => {
+    let kills = 0;
+    let next = 1;
+    let last = Infinity;
+    await inTwoLanes(async () => {
+      while (next <= last) {
+        const at = next++;
+        const scene = await makeScene(t);
+        const { steps, code } = await scene.killedAt(at);
+        if (code !== null) last = Math.min(last, at - 1);
+        else kills++;
+        // Every other time the next run finds the orphans still alive, and has to end them itself.
+        if (at % 2 === 0)
+          await scene.bench.until(
+            'the watcher has ended the orphans',
+            async () => (await scene.bench.agents()).length === 0,
+          );
+        assertNoFaults(await repair(scene), `killed just before step ${steps.at(-1)}`);
+        await rm(scene.bench.tasks, { recursive: true });
+      }
+    });
+    t.diagnostic(`${kills} kills`);
+    assert.ok(kills > 40, `only ${kills} kills: the preload does not see the steps`);
+  },
+);
 
 /** A directory as a killed run left it, to be copied: what a lock file says holds wherever it lies. */
 async function makeWreck(t: TestContext, killBefore: RegExp): Promise<Scene> {
@@ -96,7 +104,10 @@ async function makeWreck(t: TestContext, killBefore: RegExp): Promise<Scene> {
   assert.ok(at > 0, `no step matches ${killBefore}:\n${steps.join('\n')}`);
   const wreck = await makeScene(t);
   await wreck.killedAt(at);
-  await wreck.bench.until('the watcher has ended the orphans', async () => (await wreck.bench.agents()).length === 0);
+  await wreck.bench.until(
+    'the watcher has ended the orphans',
+    async () => (await wreck.bench.agents()).length === 0,
+  );
   return wreck;
 }
 
@@ -105,35 +116,44 @@ for (const [name, killBefore] of [
   ['after the outcome was recorded', /rename \.exec_log-fix\.md\.X done_/],
   ['after the result was published', /unlink \.lock-/],
 ] as const) {
-  test(`an owner was killed ${name}; killed at any step too, its reaper is put right by the next run`, { skip }, async (t) => {
-    const wreck = await makeWreck(t, killBefore);
-    const sceneOfWreck = async () => {
-      const scene = await makeScene(t);
-      await rm(scene.bench.tasks, { recursive: true });
-      await mkdir(scene.bench.tasks);
-      await cp(wreck.bench.tasks, scene.bench.tasks, { recursive: true, preserveTimestamps: true });
-      await cp(path.join(wreck.bench.scratch, 'fake'), path.join(scene.bench.scratch, 'fake'), { recursive: true });
-      return scene;
-    };
-    const { steps: all, code } = await (await sceneOfWreck()).killedAt(undefined);
-    assert.equal(code, 0);
-    const claim = all.findIndex((step) => /open \.codex-worker\/tmp\/X\./.test(step));
-    const steps = claim < 0 ? all.length : claim; // what comes after its own claim is the test above
-    let next = 1;
-    let kills = 0;
-    await inTwoLanes(async () => {
-      while (next <= steps) {
-        const at = next++;
-        const scene = await sceneOfWreck();
-        const killed = await scene.killedAt(at);
-        if (killed.code === null) kills++;
-        assertNoFaults(await repair(scene), `the reaper was killed just before step ${killed.steps.at(-1)}`);
+  test(
+    `an owner was killed ${name}; killed at any step too, its reaper is put right by the next run`,
+    { skip },
+    async (t) => {
+      const wreck = await makeWreck(t, killBefore);
+      const sceneOfWreck = async () => {
+        const scene = await makeScene(t);
         await rm(scene.bench.tasks, { recursive: true });
-      }
-    });
-    t.diagnostic(`${kills} kills`);
-    assert.ok(kills >= steps - 2, `only ${kills} kills at ${steps} steps`);
-  });
+        await mkdir(scene.bench.tasks);
+        await cp(wreck.bench.tasks, scene.bench.tasks, { recursive: true, preserveTimestamps: true });
+        await cp(path.join(wreck.bench.scratch, 'fake'), path.join(scene.bench.scratch, 'fake'), {
+          recursive: true,
+        });
+        return scene;
+      };
+      const { steps: all, code } = await (await sceneOfWreck()).killedAt(undefined);
+      assert.equal(code, 0);
+      const claim = all.findIndex((step) => /open \.codex-worker\/tmp\/X\./.test(step));
+      const steps = claim < 0 ? all.length : claim; // what comes after its own claim is the test above
+      let next = 1;
+      let kills = 0;
+      await inTwoLanes(async () => {
+        while (next <= steps) {
+          const at = next++;
+          const scene = await sceneOfWreck();
+          const killed = await scene.killedAt(at);
+          if (killed.code === null) kills++;
+          assertNoFaults(
+            await repair(scene),
+            `the reaper was killed just before step ${killed.steps.at(-1)}`,
+          );
+          await rm(scene.bench.tasks, { recursive: true });
+        }
+      });
+      t.diagnostic(`${kills} kills`);
+      assert.ok(kills >= steps - 2, `only ${kills} kills at ${steps} steps`);
+    },
+  );
 }
 
 test('the harness notices when a lock file does not appear complete', { skip }, async (t) => {

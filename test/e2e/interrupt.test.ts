@@ -1,7 +1,7 @@
 /** Ctrl-C, SIGTERM and SIGKILL while the real Codex works, and what the next run makes of it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { makeCodexBench, type CodexBench } from '../rig/cli.ts';
+import { makeBench, makeCodexBench, type CodexBench } from '../rig/cli.ts';
 
 /** Sleeps as long as the file `go` is not there: what an interrupted attempt was at is quick in the next run. */
 const LONG_COMMAND = '[[run test -e go || sleep 6002]]';
@@ -10,7 +10,7 @@ const anything = ['--mode', 'danger-full-access', '--yes'];
 const sleeps = (bench: CodexBench, n: number) =>
   bench.until(
     `${n} agents sleep`,
-    async () => (await bench.agents()).filter((line) => line.endsWith(' sleep 6002 ')).length === n,
+    async () => (await bench.agents()).filter((line) => /^\d+: sleep 6002 $/.test(line)).length === n,
   );
 
 const completed = async (bench: CodexBench) =>
@@ -64,7 +64,11 @@ test('the second Ctrl-C ends the agents and gives their tasks back within second
   assert.match(stdout, /^Summary: 0 completed, 0 failed, 2 given back, 3 pending/m);
   assert.deepEqual(await bench.leftovers(), []);
   const kept = await bench.ls('.codex-worker/ended');
-  assert.equal(kept.filter((name) => /\.1\.[0-9a-f]{32}\.interrupted\.txt$/.test(name)).length, 2, kept.join());
+  assert.equal(
+    kept.filter((name) => /\.1\.[0-9a-f]{32}\.interrupted\.txt$/.test(name)).length,
+    2,
+    kept.join(),
+  );
   await assertResumes(bench, /^Summary: 3 completed, 0 failed/m);
 });
 
@@ -90,7 +94,7 @@ test('when codex-worker is killed its agents end by themselves, and the next run
   const stubborn =
     '[[run test -e go || { (trap "" INT TERM HUP; setsid sleep 6002 & sleep 6002) & sleep 6002; }]]';
   await bench.write('a.md', `Stubborn.\n${stubborn}`);
-  await bench.write('b.md', 'Mute.\n[[fail-times 0 500]]\n[[hold door]]');
+  await bench.write('b.md', 'Mute.\n[[hold door]]');
   const run = bench.start(['--concurrency', '2', ...anything]);
   await sleeps(bench, 3);
   await bench.server.request(({ prompt }) => prompt.startsWith('Mute.'));
@@ -119,4 +123,61 @@ test('a new run ends the agents of a killed one itself, when it is faster than t
 
   run.kill('SIGKILL');
   await assertResumes(bench, /^Summary: 1 completed, 0 failed · 1 reaped · /m);
+});
+
+test('Ctrl-C does not wait for a retry that is not yet due; the next run makes it', async (t) => {
+  const bench = await makeCodexBench(t);
+  await bench.write('a.md', 'Shaky.\n[[fail-times 2 500]]\n[[say There.]]');
+  const run = bench.start(['--retries', '9', '--json']);
+  // The second wait is the longer one: 2 to 4 s.
+  await run.says(/"event":"retry-scheduled".*"attempt":3/);
+
+  run.kill('SIGINT');
+  const { code } = await run.ended();
+
+  assert.equal(code, 130);
+  assert.equal(bench.server.requests.length, 2);
+  assert.deepEqual(await bench.leftovers(), []);
+  await assertResumes(bench, /^Summary: 1 completed, 0 failed/m);
+  assert.match(await bench.read('done_exec_log-a.md.txt'), /^attempt: +3$/m);
+});
+
+test('the third Ctrl-C leaves at once, and the agent that would not end is ended all the same', async (t) => {
+  const bench = await makeCodexBench(t);
+  await bench.write('deaf.sh', '#!/bin/sh\ntrap "" INT TERM HUP\nwhile :; do sleep 1; done\n');
+  await bench.shell('chmod +x deaf.sh');
+  await bench.write('a.md', 'Listen!');
+  const run = bench.start([], { env: { CODEX_CMD: './deaf.sh' } });
+  await bench.until('it sleeps', async () =>
+    (await bench.agents()).some((line) => /^\d+: sleep 1 $/.test(line)),
+  );
+
+  run.kill('SIGINT');
+  await run.says(/^Shutting down gracefully/m);
+  run.kill('SIGINT');
+  await run.says(/^Interrupted \(SIGINT\)/m);
+  run.kill('SIGINT');
+  assert.equal((await run.ended(5_000)).code, 130);
+  assert.ok((await bench.agents()).length > 0, 'it is deaf');
+
+  await bench.until('it has ended', async () => (await bench.agents()).length === 0, 15_000);
+  await assertResumes(bench, /^Summary: 1 completed, 0 failed · 1 reaped · /m);
+});
+
+test('a signal that comes before the first task is begun is no bug', async (t) => {
+  const bench = await makeBench(t, { CODEX_CMD: './codex' });
+  const waits = 'touch asked; while [ ! -e answer ]; do sleep 0.1; done';
+  await bench.write('codex', `#!/bin/sh\n${waits}\necho codex-cli 1.2.3\n`);
+  await bench.shell('chmod +x codex');
+  await bench.write('a.md', 'Never begun.');
+  const run = bench.start();
+  await bench.until('the version is asked for', async () => (await bench.ls()).includes('asked'));
+
+  run.kill('SIGTERM');
+  const { code, signal, stderr } = await run.ended();
+  await bench.write('answer', '');
+
+  assert.ok(code === 143 || signal === 'SIGTERM', `${code} ${signal} ${stderr}`);
+  assert.equal(stderr, '');
+  assert.deepEqual(await bench.leftovers(), []);
 });

@@ -34,7 +34,7 @@ test('three agents at once do the work, and leave logs that a person can read', 
     assert.match(log, new RegExp(`^± add .*/${name}\\.txt$`, 'm'));
     assert.match(
       log,
-      new RegExp(`^\\$ .*cat ${name}\\.txt; exit 3.*\n  made by ${name}\n  \\(exit 3: `, 'm'),
+      new RegExp(`^\\$ .*cat ${name}\\.txt; exit 3.*\n+  made by ${name}\n  \\(exit 3: `, 'm'),
     );
     assert.match(log, new RegExp(`^${name} is made\\.$`, 'm'));
     const cost = { input: 3 * TOKENS_PER_ANSWER.input, cached: 3 * TOKENS_PER_ANSWER.cached };

@@ -112,7 +112,7 @@ export async function makeBench(t: TestContext, env: NodeJS.ProcessEnv = {}): Pr
   t.after(async () => {
     const stillRunning = started.filter((run) => !run.hasEnded);
     for (const run of stillRunning) run.kill('SIGKILL');
-    const left = await processesWith(scratch, /^/);
+    const left = await whatStays(() => processesWith(scratch, /^/));
     for (const line of left) endIfThere(Number.parseInt(line, 10));
     await Promise.all(stillRunning.map((run) => run.ended()));
     await rm(scratch, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
@@ -226,6 +226,16 @@ async function lookUntil<T>(
     if (found !== undefined && found !== false) return found as Exclude<T, undefined | false>;
     if (performance.now() > deadline)
       throw new Error(`waited ${withinMs} ms in vain until ${what}; what was there:\n${await seen()}`);
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+/** What is on its way out gets a moment. */
+async function whatStays(look: () => Promise<string[]>): Promise<string[]> {
+  const deadline = performance.now() + 2_000;
+  for (;;) {
+    const found = await look();
+    if (found.length === 0 || performance.now() > deadline) return found;
     await sleep(LOOK_EVERY_MS);
   }
 }

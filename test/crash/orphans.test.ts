@@ -1,0 +1,203 @@
+/** What becomes of an agent whose codex-worker is killed, and of its task: never two of them at once. */
+import assert from 'node:assert/strict';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { isErrno } from '../../src/core/errors.ts';
+import { makeBench, type Bench, type RunningCli } from '../rig/cli.ts';
+import { makePuppets, type Call, type Puppets } from '../rig/puppet.ts';
+
+const preload = (name: string) => `--import ${fileURLToPath(new URL(`../rig/${name}`, import.meta.url))}`;
+const skip = process.platform === 'linux' ? false : 'looks into /proc';
+
+interface Scene {
+  readonly bench: Bench;
+  readonly puppets: Puppets;
+  start(args?: readonly string[], env?: NodeJS.ProcessEnv): RunningCli;
+}
+
+async function makeScene(t: TestContext): Promise<Scene> {
+  const puppets = await makePuppets(t);
+  const bench = await makeBench(t);
+  await bench.write('fix.md', 'Fix it.\n');
+  return {
+    bench,
+    puppets,
+    start: (args = [], env = {}) => bench.start(args, { env: { ...puppets.env, ...env } }),
+  };
+}
+
+/** `R`, `S`, … or `undefined` when there is no such process, or only what is left of it in the process table. */
+async function stateOf(pid: number): Promise<string | undefined> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    const state = stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3);
+    return state === 'Z' || state === 'X' ? undefined : state;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ESRCH')) return undefined;
+    throw error;
+  }
+}
+
+const isAlive = async (pid: number) => (await stateOf(pid)) !== undefined;
+
+/** The watcher of a call: the member of its group that is not Codex. */
+async function watcherOf({ pid }: Call): Promise<number> {
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name) || Number(name) === pid) continue;
+    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '');
+    const [, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
+    if (group === String(pid) && command.includes('codex-worker-gate')) return Number(name);
+  }
+  throw new Error(`the agent ${pid} has no watcher`);
+}
+
+/** Leaves an agent and a command of it that nobody watches and nobody owns. */
+async function makeOrphan({ bench, puppets, start }: Scene): Promise<{ call: Call; grandchild: number }> {
+  const owner = start();
+  const call = await puppets.nextCall();
+  const grandchild = await call.startGrandchild();
+  const watcher = await watcherOf(call);
+  process.kill(watcher, 'SIGKILL');
+  await bench.until('the watcher is dead', async () => !(await isAlive(watcher)));
+  owner.kill('SIGKILL');
+  await owner.ended();
+  assert.ok((await isAlive(call.pid)) && (await isAlive(grandchild)), 'there is no orphan to speak of');
+  return { call, grandchild };
+}
+
+async function completes({ bench }: Scene, run: RunningCli, call: Call): Promise<void> {
+  await call.complete();
+  const { code, stdout, stderr } = await run.ended();
+  assert.equal(code, 0, stdout + stderr);
+  assert.ok((await bench.ls()).includes('done_exec_log-fix.md.txt'));
+  assert.deepEqual(await bench.leftovers(), []);
+}
+
+test('an owner that is killed takes its agent and the commands of its agent along', { skip }, async (t) => {
+  const { bench, puppets, start } = await makeScene(t);
+  const owner = start();
+  const call = await puppets.nextCall();
+  const grandchild = await call.startGrandchild();
+  owner.kill('SIGKILL');
+  await call.gone;
+  await bench.until('the command has ended', async () => !(await isAlive(grandchild)));
+  await bench.until('the watcher has ended', async () => (await bench.agents()).length === 0);
+});
+
+test('an orphan without a watcher is ended before its task is started again', { skip }, async (t) => {
+  const scene = await makeScene(t);
+  const orphan = await makeOrphan(scene);
+  const run = scene.start();
+  const call = await scene.puppets.nextCall();
+  assert.equal(await isAlive(orphan.call.pid), false, 'the agent still works');
+  assert.equal(await isAlive(orphan.grandchild), false, 'a command of the agent still works');
+  await completes(scene, run, call);
+});
+
+test(
+  'an orphan that ignores SIGINT and SIGTERM is killed before its task is started again',
+  { skip },
+  async (t) => {
+    const scene = await makeScene(t);
+    const owner = scene.start();
+    const stubborn = await scene.puppets.nextCall();
+    await stubborn.ignore('SIGINT', 'SIGTERM');
+    owner.kill('SIGKILL');
+    const run = scene.start();
+    const call = await scene.puppets.nextCall();
+    assert.equal(await isAlive(stubborn.pid), false);
+    await completes(scene, run, call);
+  },
+);
+
+test(
+  'a run that could not see orphans would start the task beside one, and this would be noticed',
+  { skip },
+  async (t) => {
+    const scene = await makeScene(t);
+    const orphan = await makeOrphan(scene);
+    const run = scene.start([], { NODE_OPTIONS: preload('kill-at-step.mjs'), KILL_GUARD: 'blind' });
+    const call = await scene.puppets.nextCall();
+    assert.equal(await isAlive(orphan.call.pid), true);
+    process.kill(orphan.grandchild, 'SIGKILL');
+    orphan.call.exit(0);
+    await call.complete();
+    await run.ended();
+    const isGone = async () => (await scene.bench.agents()).length === 0;
+    await scene.bench.until('its own watcher, which it cannot see either, has ended', isGone);
+  },
+);
+
+test('with --orphans wait a run waits until the orphan has ended by itself', { skip }, async (t) => {
+  const scene = await makeScene(t);
+  const orphan = await makeOrphan(scene);
+  const run = scene.start(['--orphans', 'wait']);
+  await run.says(/still works/);
+  assert.ok((await isAlive(orphan.call.pid)) && (await isAlive(orphan.grandchild)));
+  assert.equal(scene.puppets.waiting, 0);
+  process.kill(orphan.grandchild, 'SIGKILL');
+  orphan.call.exit(0);
+  await completes(scene, run, await scene.puppets.nextCall());
+});
+
+test('an owner that is stopped keeps its task, however long', { skip }, async (t) => {
+  const scene = await makeScene(t);
+  const { bench, puppets } = scene;
+  const owner = scene.start();
+  const call = await puppets.nextCall();
+  owner.kill('SIGSTOP');
+  await bench.until('it has stopped', async () => (await stateOf(owner.pid)) === 'T');
+  const lock = await bench.read('.lock-fix.md');
+  const other = await scene.start().ended();
+  assert.equal(other.code, 0, other.stderr);
+  assert.equal(puppets.waiting, 0, 'the other run has started it again');
+  assert.equal(await bench.read('.lock-fix.md'), lock);
+  assert.ok(await isAlive(call.pid));
+  owner.kill('SIGCONT');
+  await completes(scene, owner, call);
+});
+
+test(
+  'the task of a worker thread that dies is settled by its own process, and run again',
+  { skip },
+  async (t) => {
+    const scene = await makeScene(t);
+    const { bench, puppets } = scene;
+    const trigger = path.join(bench.scratch, 'die');
+    const run = scene.start([], { NODE_OPTIONS: preload('kill-thread.mjs'), KILL_THREAD_WHEN: trigger });
+    const first = await puppets.nextCall();
+    const grandchild = await first.startGrandchild();
+    await writeFile(trigger, '');
+    const second = await puppets.nextCall();
+    assert.equal(await isAlive(first.pid), false, 'the agent of the dead thread still works');
+    assert.equal(await isAlive(grandchild), false, 'a command of the agent of the dead thread still works');
+    assert.notEqual(second.claim, first.claim);
+    await completes(scene, run, second);
+  },
+);
+
+test(
+  'a task whose worker is killed three times in a row is failed and not run again',
+  { skip },
+  async (t) => {
+    const { bench, puppets, start } = await makeScene(t);
+    for (let death = 1; death <= 3; death++) {
+      const owner = start();
+      const call = await puppets.nextCall();
+      owner.kill('SIGKILL');
+      await owner.ended();
+      await call.gone;
+    }
+    const { code, stdout } = await start().ended();
+    assert.equal(code, 1, stdout);
+    assert.equal(puppets.waiting, 0, 'it was run a fourth time');
+    assert.match(
+      await bench.read('failed_exec_log-fix.md.txt'),
+      /^outcome: +failed: the worker died 3 times on this task$/m,
+    );
+    assert.deepEqual(await bench.leftovers(), []);
+  },
+);

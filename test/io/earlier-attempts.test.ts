@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { test, type TestContext } from 'node:test';
+import { newClaimId } from '../../src/core/claim.ts';
+import { markerOf } from '../../src/core/task.ts';
+import {
+  ENDED_KINDS,
+  pruneEnded,
+  putAside,
+  putResultAside,
+  rawName,
+  readHistory,
+  type EndedKind,
+} from '../../src/io/earlier-attempts.ts';
+import { realFiles } from '../../src/io/files.ts';
+import { scratch } from '../rig/scratch.ts';
+import { taskDirectory } from './rig.ts';
+
+const TASK = 'fix.md';
+
+function logText(attempt: number, claim = newClaimId(), body = ''): string {
+  return `codex-worker log\nattempt:   ${attempt}\nclaim:     ${claim}\nprompt:    ${'a'.repeat(64)}\n${'─'.repeat(72)}\n${body}`;
+}
+
+function place(t: TestContext) {
+  const directory = taskDirectory(scratch(t));
+  const ended = `${directory.path}/.codex-worker/ended`;
+  const put = async (attempt: number, kind: EndedKind, task = TASK, body = '') => {
+    const claim = newClaimId();
+    const from = `${directory.path}/${markerOf.runningLog(task, claim)}`;
+    writeFileSync(from, logText(attempt, claim, body));
+    return putAside(realFiles, directory, from, { task, attempt, claim, kind });
+  };
+  const publish = (kind: 'completed' | 'failed', text: string) =>
+    writeFileSync(`${directory.path}/${markerOf[kind](TASK)}`, text);
+  return { directory, ended, put, publish, history: () => readHistory(realFiles, directory, TASK) };
+}
+
+test('a task without a past begins with its first attempt', async (t) => {
+  const { history, directory } = place(t);
+  assert.deepEqual(await history(), { nextAttempt: 1, retriesUsed: 0, deaths: 0 });
+  rmSync(`${directory.path}/.codex-worker`, { recursive: true });
+  assert.deepEqual(await history(), { nextAttempt: 1, retriesUsed: 0, deaths: 0 });
+});
+
+test('attempts that were put back are counted by how they ended', async (t) => {
+  const { put, history } = place(t);
+  await put(1, 'retry');
+  await put(2, 'died');
+  await put(3, 'retry');
+  await put(4, 'interrupted');
+  await put(5, 'lost');
+  await put(6, 'duplicate');
+  await put(90, 'retry', 'other.md');
+  assert.deepEqual(await history(), { nextAttempt: 7, retriesUsed: 2, deaths: 1 });
+});
+
+test('a result ends the series: retries and deaths count from the last one', async (t) => {
+  const { put, publish, history } = place(t);
+  await put(1, 'retry');
+  await put(2, 'died');
+  publish('failed', logText(3));
+  assert.deepEqual(await history(), { nextAttempt: 4, retriesUsed: 0, deaths: 0 });
+  await put(4, 'died');
+  assert.deepEqual(await history(), { nextAttempt: 5, retriesUsed: 0, deaths: 1 });
+  await put(5, 'failed');
+  await put(6, 'retry');
+  assert.deepEqual(await history(), { nextAttempt: 7, retriesUsed: 1, deaths: 0 });
+  publish('completed', logText(9));
+  assert.deepEqual(await history(), { nextAttempt: 10, retriesUsed: 0, deaths: 0 });
+});
+
+test('a result that codex-worker did not write counts for nothing', async (t) => {
+  const { put, publish, history } = place(t);
+  await put(1, 'retry');
+  publish('completed', 'done by hand\n');
+  publish('failed', '');
+  assert.deepEqual(await history(), { nextAttempt: 2, retriesUsed: 1, deaths: 0 });
+});
+
+test('names in the folder that are not ours are passed over', async (t) => {
+  const { put, history, ended } = place(t);
+  await put(1, 'retry');
+  const hash = createHash('sha256').update(TASK).digest('hex').slice(0, 16);
+  const claim = newClaimId();
+  const names = [
+    hash,
+    `${hash}.x.${claim}.retry.txt`,
+    `${hash}.50.${claim}.other.txt`,
+    `${hash}.50.${claim}.retry.log`,
+
+    `${hash}.50.${claim}.retry.txt.bak`,
+    `${hash}.50.${claim.slice(1)}.retry.txt`,
+    `${hash}.-50.${claim}.retry.txt`,
+    '.DS_Store',
+  ];
+  for (const name of names) writeFileSync(`${ended}/${name}`, '');
+  assert.deepEqual(await history(), { nextAttempt: 2, retriesUsed: 1, deaths: 0 });
+});
+
+test('a log is moved whole, into a folder that is made when it is missing, and a missing log is no error', async (t) => {
+  const { directory, put, ended } = place(t);
+  for (const kind of ENDED_KINDS) {
+    rmSync(`${directory.path}/.codex-worker`, { recursive: true, force: true });
+    const to = await put(7, kind, TASK, `of ${kind}`);
+    assert.ok(to !== undefined && to.startsWith(`${ended}/`) && to.endsWith(`.${kind}.txt`), to);
+    assert.match(readFileSync(to, 'utf8'), new RegExp(`of ${kind}$`));
+  }
+  const claim = newClaimId();
+  const nothing = { task: TASK, attempt: 1, claim, kind: 'retry' } as const;
+  assert.equal(await putAside(realFiles, directory, `${directory.path}/nothing`, nothing), undefined);
+  assert.equal(await putResultAside(realFiles, directory, TASK, 'failed'), undefined);
+  assert.deepEqual(
+    readdirSync(directory.path).filter((name) => name !== '.codex-worker'),
+    [],
+  );
+});
+
+test('a result is kept under the attempt and claim of its header, and a foreign one beside it', async (t) => {
+  const { directory, publish, ended } = place(t);
+  const claim = newClaimId();
+  publish('completed', logText(4, claim, 'ours'));
+  assert.match(
+    (await putResultAside(realFiles, directory, TASK, 'completed')) ?? '',
+    new RegExp(`\\.4\\.${claim}\\.completed\\.txt$`),
+  );
+  publish('completed', 'by hand, first');
+  const first = await putResultAside(realFiles, directory, TASK, 'completed');
+  publish('completed', 'by hand, second');
+  const second = await putResultAside(realFiles, directory, TASK, 'completed');
+  assert.ok(first && second && first !== second);
+  assert.equal(readFileSync(first, 'utf8'), 'by hand, first');
+  assert.equal(readFileSync(second, 'utf8'), 'by hand, second');
+  assert.equal(readdirSync(ended).length, 3);
+  assert.ok(!existsSync(`${directory.path}/${markerOf.completed(TASK)}`));
+});
+
+test('a result that was copied back and edited does not overwrite the one that was put aside', async (t) => {
+  const { directory, publish, ended } = place(t);
+  const text = logText(4, newClaimId(), 'as it was');
+  publish('completed', text);
+  const first = await putResultAside(realFiles, directory, TASK, 'completed');
+  publish('completed', `${text} and edited`);
+  const second = await putResultAside(realFiles, directory, TASK, 'completed');
+  assert.ok(first && second);
+  assert.equal(readFileSync(first, 'utf8'), text);
+  assert.equal(readFileSync(second, 'utf8'), `${text} and edited`);
+  assert.equal(readdirSync(ended).length, 2);
+});
+
+test('of each task the newest 20 attempts are kept, with their raw events', async (t) => {
+  const { directory, put, ended } = place(t);
+  const raw = `${directory.path}/.codex-worker/raw`;
+  mkdirSync(raw);
+  for (let attempt = 1; attempt <= 25; attempt++) {
+    const claim = newClaimId();
+    await put(attempt, 'retry');
+    for (const extension of ['jsonl', 'stderr'] as const)
+      writeFileSync(`${raw}/${rawName(TASK, attempt, claim, extension)}`, '');
+  }
+  await put(1, 'failed', 'other.md');
+  writeFileSync(`${ended}/not-ours.txt`, '');
+  const attempts = (folder: string) =>
+    new Set(readdirSync(folder).map((name) => Number(/^[0-9a-f]{16}\.(\d+)\./.exec(name)?.[1] ?? 0)));
+  const all = readdirSync(ended).length;
+  const would = await pruneEnded(realFiles, directory, false, true);
+  assert.equal(readdirSync(ended).length, all, 'a dry run removed something');
+  const removed = await pruneEnded(realFiles, directory, false, false);
+  assert.deepEqual(removed.toSorted(), would.toSorted());
+  assert.equal(removed.length, 5 + 10);
+  assert.ok(removed.every((path) => /^(ended|raw)\/[0-9a-f]{16}\.[1-5]\./.test(path)));
+  assert.deepEqual(
+    [...attempts(raw)].sort((a, b) => a - b),
+    Array.from({ length: 20 }, (_, i) => i + 6),
+  );
+  assert.ok(attempts(ended).has(1), 'the other task’s attempt is gone');
+  assert.deepEqual(await pruneEnded(realFiles, directory, false, false), []);
+  assert.equal((await readHistory(realFiles, directory, TASK)).nextAttempt, 26);
+
+  await pruneEnded(realFiles, directory, true, false);
+  assert.deepEqual(readdirSync(ended), ['not-ours.txt']);
+  assert.deepEqual(readdirSync(raw), []);
+});
+
+test('when nothing was ever put aside there is nothing to prune', async (t) => {
+  const { directory } = place(t);
+  assert.deepEqual(await pruneEnded(realFiles, directory, true, false), []);
+  renameSync(`${directory.path}/.codex-worker`, `${directory.path}/away`);
+  assert.deepEqual(await pruneEnded(realFiles, directory, true, false), []);
+});

@@ -1,0 +1,326 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  appendFileSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { test, type TestContext } from 'node:test';
+import { newClaimId } from '../../src/core/claim.ts';
+import { UsageError } from '../../src/core/errors.ts';
+import { markerOf, MAX_NAME_BYTES, MAX_PROMPT_BYTES } from '../../src/core/task.ts';
+import { realFiles } from '../../src/io/files.ts';
+import { discover, isUnchanged, lookAtState, readPrompt } from '../../src/io/task-directory.ts';
+import { scratch } from '../rig/scratch.ts';
+import { errno, filesWith } from './rig.ts';
+
+/** A directory with these files, and the discovery in it. */
+function tree(t: TestContext, files: readonly string[] = []) {
+  const cwd = scratch(t);
+  const put = (name: string, text: string | Buffer = 'do it') => {
+    const path = `${cwd}/${name}`;
+    mkdirSync(path.slice(0, path.lastIndexOf('/')), { recursive: true });
+    writeFileSync(path, text);
+  };
+  for (const name of files) put(name);
+  const find = async (paths: readonly string[] = [], patterns: readonly string[] = ['*.md'], from = cwd) => {
+    const { tasks, refused, directories } = await discover(realFiles, paths, patterns, from);
+    return { labels: tasks.map(({ label }) => label), tasks, refused, directories };
+  };
+  return { cwd, put, find };
+}
+
+test('a directory contributes what matches the pattern in it, and no argument means the current one', async (t) => {
+  const { find, cwd } = tree(t, ['b.md', 'a.md', 'c.txt', 'deep/d.md', '.hidden.md']);
+  const here = await find();
+  assert.deepEqual(here.labels, ['a.md', 'b.md']);
+  assert.deepEqual(here.tasks[0], { directory: cwd, name: 'a.md', label: 'a.md' });
+  assert.deepEqual([...here.directories], [[cwd, 'whole']]);
+  assert.deepEqual((await find(['.'])).labels, ['a.md', 'b.md']);
+  assert.deepEqual((await find(['deep'])).labels, ['deep/d.md']);
+  assert.deepEqual((await find(['.'], ['*.txt', 'a.*'])).labels, ['a.md', 'c.txt']);
+  assert.deepEqual((await find(['.'], ['*.none'])).labels, []);
+});
+
+test('a pattern with ** goes deeper, and never into the private folder', async (t) => {
+  const files = [
+    'b.md',
+    'deep/d.md',
+    'deep/er/e.md',
+    '.codex-worker/ended/x.md',
+    'deep/.codex-worker/raw/y.md',
+  ];
+  const { find, cwd } = tree(t, files);
+  const found = await find([], ['**/*.md']);
+  assert.deepEqual(found.labels, ['b.md', 'deep/d.md', 'deep/er/e.md']);
+  assert.deepEqual([...found.directories.keys()].sort(), [cwd, `${cwd}/deep`, `${cwd}/deep/er`]);
+  assert.deepEqual((await find([], ['**/.*/**/*.md', '.codex-worker/**'])).labels, []);
+});
+
+test('a file is taken whatever its name, and does not stand for its directory', async (t) => {
+  const { find, cwd } = tree(t, ['notes', 'a.md', '.hidden']);
+  const found = await find(['notes', './.hidden']);
+  assert.deepEqual(found.labels, ['.hidden', 'notes']);
+  assert.deepEqual([...found.directories], [[cwd, 'named']]);
+  assert.equal((await find(['notes', '.'])).directories.get(cwd), 'whole');
+  assert.equal((await find(['.', 'notes'])).directories.get(cwd), 'whole');
+});
+
+test('tasks come in natural order, whatever order they were given in', async (t) => {
+  const { find } = tree(t, ['bug-10.md', 'bug-2.md', 'bug-1.md', 'sub/bug-3.md']);
+  assert.deepEqual((await find(['sub', 'bug-10.md', '.', 'bug-1.md'])).labels, [
+    'bug-1.md',
+    'bug-2.md',
+    'bug-10.md',
+    'sub/bug-3.md',
+  ]);
+});
+
+test('a task is one task by any spelling of its path', async (t) => {
+  const { find, cwd } = tree(t, ['tasks/fix.md']);
+  symlinkSync('tasks', `${cwd}/alias`);
+  symlinkSync(`${cwd}/alias`, `${cwd}/second-alias`);
+  const spellings = [
+    'tasks',
+    'tasks/',
+    './tasks',
+    'tasks/../tasks',
+    cwd + '/tasks',
+    'alias',
+    'alias/',
+    'second-alias',
+    'tasks/fix.md',
+    './tasks//fix.md',
+    'alias/fix.md',
+    'second-alias/../tasks/fix.md',
+    `${cwd}/alias/fix.md`,
+  ];
+  for (const spelling of spellings)
+    assert.deepEqual((await find([spelling])).labels, ['tasks/fix.md'], spelling);
+  assert.deepEqual((await find(spellings)).labels, ['tasks/fix.md']);
+  assert.deepEqual((await find(spellings)).refused, []);
+});
+
+test('tasks of another directory are labelled by the way to them', async (t) => {
+  const { find, cwd } = tree(t, ['tasks/fix.md', 'app/x']);
+  assert.deepEqual((await find(['../tasks'], ['*.md'], `${cwd}/app`)).labels, ['../tasks/fix.md']);
+});
+
+test('markers are passed over without a word, as a shell glob will contain them', async (t) => {
+  const task = 'fix.md';
+  const claim = newClaimId();
+  const markers = [
+    markerOf.lock(task),
+    markerOf.mirror(task),
+    markerOf.completed(task),
+    markerOf.failed(task),
+    markerOf.runningLog(task, claim),
+    markerOf.right(claim, 1),
+  ];
+  const { find } = tree(t, [task, ...markers]);
+  for (const found of [await find([task, ...markers]), await find([], ['*', '.*'])]) {
+    assert.deepEqual(found.labels, [task]);
+    assert.deepEqual(found.refused, []);
+  }
+});
+
+test('a file of the user’s own with a reserved prefix is refused aloud, and so is one that no longer has its task', async (t) => {
+  const { find } = tree(t, ['in-progress-report.md', 'a.md']);
+  const { labels, refused } = await find();
+  assert.deepEqual(labels, ['a.md']);
+  assert.deepEqual(refused, [
+    {
+      label: 'in-progress-report.md',
+      why: 'has a name that begins with in-progress-, which is reserved for markers; rename it',
+    },
+  ]);
+});
+
+test('what cannot be a task is refused with the reason, whether it was named or matched', async (t) => {
+  const { cwd, put, find } = tree(t, ['fine.md']);
+  put('empty.md', '');
+  put('large.md', Buffer.alloc(MAX_PROMPT_BYTES + 1, 'x'));
+  put('largest.md', Buffer.alloc(MAX_PROMPT_BYTES, 'x'));
+  put(`${'l'.repeat(MAX_NAME_BYTES - 3)}.md`);
+  put(`${'n'.repeat(MAX_NAME_BYTES - 2)}.md`);
+  symlinkSync('fine.md', `${cwd}/link.md`);
+  symlinkSync('nowhere', `${cwd}/broken-link.md`);
+  execFileSync('mkfifo', [`${cwd}/pipe.md`]);
+  const expected: [string, string][] = [
+    ['broken-link.md', 'is a symbolic link, not a regular file'],
+    ['empty.md', 'is empty'],
+    ['large.md', 'has 1048577 bytes, and Codex takes at most 1048576'],
+    ['link.md', 'is a symbolic link, not a regular file'],
+    [
+      `${'n'.repeat(MAX_NAME_BYTES - 2)}.md`,
+      'has a name of 213 bytes, and 212 is the longest that leaves room for its markers',
+    ],
+    ['pipe.md', 'is a named pipe, not a regular file'],
+  ];
+  const accepted = ['fine.md', 'largest.md', `${'l'.repeat(MAX_NAME_BYTES - 3)}.md`];
+  const named = [...expected.map(([label]) => label), ...accepted];
+  for (const found of [await find(named), await find()]) {
+    const why = new Map(found.refused.map((refusal) => [refusal.label, refusal.why]));
+    assert.deepEqual(why, new Map(expected));
+    assert.deepEqual(found.labels.toSorted(), accepted.toSorted());
+  }
+});
+
+test('a name that is not UTF-8 is refused where it matches, and nowhere else', async (t) => {
+  const { cwd, find } = tree(t, ['fine.md']);
+  const path = (name: string) => Buffer.concat([Buffer.from(`${cwd}/`), Buffer.from(name, 'latin1')]);
+  writeFileSync(path('caf\xe9.md'), 'x');
+  writeFileSync(path('caf\xe9.jpg'), 'x');
+  const why = 'has a name that is not UTF-8';
+  const whole = await find();
+  assert.deepEqual(whole.labels, ['fine.md']);
+  assert.deepEqual(whole.refused, [{ label: 'caf\ufffd.md', why }]);
+  assert.deepEqual((await find(['fine.md'])).refused, []);
+  // A shell glob hands it over, and Node decodes it so.
+  assert.deepEqual((await find(['fine.md', 'caf\ufffd.md'])).refused, [{ label: 'caf\ufffd.md', why }]);
+});
+
+test('names that a glob or a shell would take apart are found as they are', async (t) => {
+  const names = [
+    '-rf.md',
+    '[x].md',
+    '{a,b}.md',
+    'a b .md',
+    'a\nb.md',
+    'back\\slash.md',
+    'q\'u"o.md',
+    '*.md',
+    'ü.md',
+    '🙂.md',
+    '!x.md',
+    '(y).md',
+  ];
+  const { find } = tree(t, names);
+  assert.deepEqual((await find()).tasks.map(({ name }) => name).sort(), names.toSorted());
+  assert.deepEqual(
+    (await find(names.map((name) => `./${name}`))).tasks.map(({ name }) => name).sort(),
+    names.toSorted(),
+  );
+});
+
+test('a directory whose own path looks like a glob is taken as it is', async (t) => {
+  const { find } = tree(t, ['[tasks]/{a}*/fix.md', 't/fix.md']);
+  assert.deepEqual((await find(['[tasks]/{a}*'])).labels, ['[tasks]/{a}*/fix.md']);
+});
+
+test('a path that does not exist is the user’s mistake', async (t) => {
+  const { find } = tree(t, ['a.md']);
+  for (const path of ['nowhere', 'nowhere/a.md', 'a.md/b', ''].filter((text) => text !== ''))
+    await assert.rejects(find([path]), (error) => {
+      assert.ok(error instanceof UsageError);
+      assert.equal(error.message, `no such path: ${path}`);
+      return true;
+    });
+});
+
+const task = (directory: string, name = 'fix.md') => ({ directory, name, label: name });
+
+test('a prompt is read byte for byte, with what tells later whether its file was changed', async (t) => {
+  const { cwd, put } = tree(t);
+  const texts = [
+    'do it\n',
+    '\ufeffwith a byte order mark',
+    'nul \0 inside',
+    'CRLF\r\n',
+    '任务 🙂',
+    'x'.repeat(MAX_PROMPT_BYTES),
+  ];
+  for (const text of texts) {
+    put('fix.md', text);
+    const prompt = await readPrompt(realFiles, task(cwd));
+    assert.equal(prompt.kind, 'read');
+    assert.equal(prompt.bytes.toString('utf8'), text);
+    assert.equal(prompt.source.size, Buffer.byteLength(text));
+    assert.equal(prompt.source.sha256, createHash('sha256').update(text).digest('hex'));
+    assert.equal(await isUnchanged(realFiles, task(cwd), prompt.source), 'same');
+  }
+});
+
+test('what Codex would refuse is refused before anything is claimed', async (t) => {
+  const { cwd, put } = tree(t);
+  const table: [string | Buffer, RegExp][] = [
+    ['', /no text/],
+    [' \n\t\r\n', /no text/],
+    ['\ufeff\n', /no text/],
+    [Buffer.from([0x61, 0xff]), /not UTF-8/],
+    [Buffer.from([0xc3]), /not UTF-8/],
+    [Buffer.from([0xed, 0xa0, 0x80]), /not UTF-8/],
+    [Buffer.from('utf-16', 'utf16le').fill(0xff, 0, 1), /not UTF-8/],
+    [Buffer.alloc(MAX_PROMPT_BYTES + 1, 'x'), /more than the 1048576 bytes/],
+  ];
+  for (const [content, why] of table) {
+    put('fix.md', content);
+    const prompt = await readPrompt(realFiles, task(cwd));
+    assert.equal(prompt.kind, 'refused', String(why));
+    assert.match(prompt.why, why);
+  }
+});
+
+test('what is no regular file is never read, and never blocks', async (t) => {
+  const cwd = scratch(t);
+  assert.deepEqual(await readPrompt(realFiles, task(cwd)), { kind: 'gone' });
+  mkdirSync(`${cwd}/directory`);
+  symlinkSync('/etc/passwd', `${cwd}/link`);
+  execFileSync('mkfifo', [`${cwd}/pipe`]);
+  for (const name of ['directory', 'link', 'pipe'])
+    assert.equal((await readPrompt(realFiles, task(cwd, name))).kind, 'refused', name);
+  const unreadable = filesWith({ open: () => Promise.reject(errno('EACCES')) });
+  assert.deepEqual(await readPrompt(unreadable, task(cwd)), { kind: 'refused', why: 'it may not be read' });
+  await assert.rejects(readPrompt(filesWith({ open: () => Promise.reject(errno('EIO')) }), task(cwd)), {
+    code: 'EIO',
+  });
+});
+
+test('a task file that was edited, touched, replaced or removed is no longer what was read', async (t) => {
+  const { cwd, put } = tree(t);
+  const path = `${cwd}/fix.md`;
+  const changes: [() => void, 'changed' | 'gone'][] = [
+    [() => appendFileSync(path, 'x'), 'changed'],
+    [() => utimesSync(path, 1, 1), 'changed'],
+    [
+      () => {
+        put('copy', 'do it');
+        renameSync(`${cwd}/copy`, path);
+      },
+      'changed',
+    ],
+    [() => rmSync(path), 'gone'],
+    [
+      () => {
+        rmSync(path);
+        mkdirSync(path);
+      },
+      'changed',
+    ],
+  ];
+  for (const [change, expected] of changes) {
+    put('fix.md');
+    const prompt = await readPrompt(realFiles, task(cwd));
+    assert.equal(prompt.kind, 'read');
+    change();
+    assert.equal(await isUnchanged(realFiles, task(cwd), prompt.source), expected);
+    rmSync(path, { recursive: true, force: true });
+  }
+});
+
+test('looking at one task’s markers tells the same as a listing', async (t) => {
+  const { cwd, put } = tree(t);
+  const look = () => lookAtState(realFiles, task(cwd));
+  assert.equal(await look(), 'pending');
+  put(markerOf.failed('fix.md'));
+  assert.equal(await look(), 'failed');
+  symlinkSync('/nowhere', `${cwd}/${markerOf.lock('fix.md')}`);
+  assert.equal(await look(), 'in-progress');
+  put(markerOf.completed('fix.md'));
+  assert.equal(await look(), 'completed');
+});
