@@ -14,6 +14,11 @@ import type { Files } from '../io/files.ts';
 /** Longest line that is looked at. Codex cuts the output of a command far below this. */
 const MAX_LINE = 4 * 1_048_576;
 const SPLIT_OPTIONS = { maxLength: MAX_LINE, skipOverflow: true };
+const TOO_LONG: AgentEvent = {
+  kind: 'other',
+  type: 'codex-worker',
+  text: `a line of more than ${MAX_LINE / 1_048_576} MiB is left out here; the raw events have it`,
+};
 /** What one attempt may print in all. */
 const MAX_OUTPUT_BYTES = 1_073_741_824;
 
@@ -34,10 +39,18 @@ export async function listen(
     files.appendSync(fd, chunk);
     return true;
   };
+  let lineBytes = 0;
   const stdout = pipeline(
     child.stdout,
     async function* (chunks: AsyncIterable<Buffer>) {
-      for await (const chunk of chunks) if (keep(raw.stdout, chunk)) yield chunk;
+      for await (const chunk of chunks) {
+        if (!keep(raw.stdout, chunk)) continue;
+        const before = lineBytes;
+        const lastEnd = chunk.lastIndexOf('\n');
+        lineBytes = lastEnd < 0 ? lineBytes + chunk.length : chunk.length - lastEnd - 1;
+        if (before <= MAX_LINE && lineBytes > MAX_LINE) onEvent(TOO_LONG);
+        yield chunk;
+      }
     },
     // What was read of a line that is too long comes out of split2 all the same when the stream ends in it.
     split(/\r?\n/, (line) => (line.length > MAX_LINE ? undefined : line), SPLIT_OPTIONS),

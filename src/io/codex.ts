@@ -278,6 +278,8 @@ export class CodexListener {
         if (status === 'declined') this.#warn(`declined: ${command}`);
         if (/^bwrap: |^error running landlock/i.test(output))
           this.#warn(`the sandbox could not run a command: ${output}`);
+        else if (exitCode !== 0 && output.includes('Read-only file system'))
+          this.#warn(`the sandbox refused a write: ${command}`);
         return [{ kind: 'command-ended', command, exitCode, status, output }];
       }
       case 'file_change': {

@@ -89,21 +89,25 @@ const ps = (...which: string[]) => {
       env,
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-  } catch {
-    return undefined; // ps exits 1 when there is no such process, and prints nothing
+  } catch (error) {
+    // ps exits 1 when there is no such process. Anything else (it could not be started) says nothing about a process.
+    return error instanceof Error && 'status' in error && error.status === 1 ? '' : undefined;
   }
 };
 
 const darwinTable: ProcessTable = {
   stat: (pid) => {
     const text = ps('-p', String(pid));
-    return text === undefined ? 'gone' : (parsePsLine(text) ?? 'unknown');
+    return text === '' ? 'gone' : (parsePsLine(text ?? '') ?? 'unknown');
   },
-  list: () =>
-    (ps('-ax') ?? '')
+  list: () => {
+    const text = ps('-ax');
+    if (text === undefined) throw new Error('ps cannot list the processes'); // "nothing is left" would be a guess
+    return text
       .split('\n')
       .map(parsePsLine)
-      .filter((stat) => stat !== undefined),
+      .filter((stat) => stat !== undefined);
+  },
   hasOpen: () => undefined,
   environment: () => undefined,
 };

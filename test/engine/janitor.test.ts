@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { newClaimId } from '../../src/core/claim.ts';
+import { tidy } from '../../src/engine/janitor.ts';
+import { realFiles } from '../../src/io/files.ts';
+import { takeRight, writeIdentityFile } from '../../src/io/lock-file.ts';
+import { identityToken } from '../../src/io/process-identity.ts';
+import { ended, makeClaim, makeMachine } from './machine.ts';
+
+const X = newClaimId();
+
+test('a right to a claim that no lock holds is removed; one that a lock holds stays, and so do all while a lock is damaged', async (t) => {
+  const machine = makeMachine(t);
+  const [owner, janitor] = [machine.boot(), machine.boot()];
+  const claim = await makeClaim(owner, machine);
+  await claim.close();
+  await writeIdentityFile(realFiles, machine.directory, owner.me);
+  await takeRight(realFiles, machine.directory, claim.id, 1, owner.me);
+  await takeRight(realFiles, machine.directory, X, 1, owner.me);
+  await takeRight(realFiles, machine.directory, X, 2, owner.me);
+  const rights = () => machine.ls().filter((name) => name.startsWith('.break-'));
+  machine.write('.lock-other.md', 'damaged');
+  await tidy(janitor, machine.directory);
+  assert.equal(rights().length, 3, 'the damaged lock may hold any claim');
+  await realFiles.unlink(path.join(machine.directory.path, '.lock-other.md'));
+  await tidy(janitor, machine.directory);
+  assert.deepEqual(rights(), [`.break-${claim.id}.1`]);
+});
+
+test('a running log stays while its claim is being made, is held, or has a process; then it goes', async (t) => {
+  const machine = makeMachine(t);
+  const [maker, janitor] = [machine.boot(), machine.boot()];
+  const log = `.exec_log-fix.md.${X}`;
+  const draft = `.codex-worker/tmp/${X}.${identityToken(maker.me)}`;
+  machine.write(draft, '');
+  machine.write(log, '');
+  await tidy(janitor, machine.directory);
+  assert.ok(machine.has(log) && machine.has(draft), 'it is being claimed');
+
+  const carrier = machine.boot();
+  const table = {
+    ...machine.table,
+    environment: (pid: number) =>
+      pid === carrier.me.pid ? Buffer.from(`CODEX_WORKER_CLAIM=${X}\0`) : Buffer.from('A=1\0'),
+  };
+  machine.kill(maker);
+  await tidy({ ...janitor, table }, machine.directory);
+  assert.ok(machine.has(log), 'something of it still runs');
+
+  machine.kill(carrier);
+  machine.write(draft, '');
+  assert.deepEqual(
+    (await tidy(janitor, machine.directory, { dryRun: true, all: false })).sort(),
+    [draft, log].sort(),
+  );
+  assert.ok(machine.has(log) && machine.has(draft), 'a dry run removes nothing');
+  await tidy(janitor, machine.directory);
+  assert.deepEqual(machine.ls(), ['.codex-worker', 'fix.md']);
+  assert.deepEqual(machine.ls('.codex-worker/tmp'), []);
+});
+
+test('a running log with something in it is put aside, never deleted', async (t) => {
+  const machine = makeMachine(t);
+  machine.write(`.exec_log-fix.md.${X}`, 'what the agent did\n');
+  await tidy(machine.boot(), machine.directory);
+  assert.deepEqual(ended(machine), ['lost']);
+  const [name] = machine.ls('.codex-worker/ended');
+  assert.equal(machine.read(`.codex-worker/ended/${name}`), 'what the agent did\n');
+});
+
+test('the log and the mirror of a claim that is held are left alone, even when its owner is dead', async (t) => {
+  const machine = makeMachine(t);
+  const owner = machine.boot();
+  const claim = await makeClaim(owner, machine);
+  await claim.close();
+  machine.kill(owner);
+  const before = machine.ls();
+  assert.deepEqual(await tidy(machine.boot(), machine.directory), []);
+  assert.deepEqual(machine.ls(), before);
+});
+
+test('a mirror without a lock is removed when it is one, and left when it is a file of the user', async (t) => {
+  const machine = makeMachine(t);
+  machine.write('in-progress-fix.md', 'codex-worker log\ntask: fix.md\n');
+  machine.write('in-progress-report.md', 'my own\n');
+  await tidy(machine.boot(), machine.directory);
+  assert.deepEqual(machine.ls(), ['.codex-worker', 'fix.md', 'in-progress-report.md']);
+});
+
+test('temporary files go with their process; those of the living, of other machines and of other containers stay', async (t) => {
+  const machine = makeMachine(t);
+  const [alive, dead] = [machine.boot(), machine.boot()];
+  machine.kill(dead);
+  const far = machine.boot({}, { machine: 'machine-9' });
+  const container = machine.boot({}, { pidns: '4026539999' });
+  const before = machine.boot({}, { boot: 'boot-1' });
+  for (const { me } of [alive, dead, far, container, before])
+    machine.write(`.codex-worker/tmp/proc.${identityToken(me)}`, '');
+  machine.write('.codex-worker/tmp/what-is-this', '');
+  await tidy(alive, machine.directory);
+  assert.deepEqual(
+    machine.ls('.codex-worker/tmp'),
+    [...[alive, far, container].map(({ me }) => `proc.${identityToken(me)}`), 'what-is-this'].sort(),
+  );
+});
+
+test('of the earlier attempts of each task the newest twenty are kept, and none with all', async (t) => {
+  const machine = makeMachine(t);
+  await mkdir(path.join(machine.directory.path, '.codex-worker', 'ended'));
+  for (const hash of ['a'.repeat(16), 'b'.repeat(16)])
+    for (let attempt = 1; attempt <= 25; attempt++)
+      machine.write(`.codex-worker/ended/${hash}.${attempt}.${newClaimId()}.retry.txt`, 'x');
+  await tidy(machine.boot(), machine.directory);
+  const attempts = machine.ls('.codex-worker/ended').map((name) => Number(name.split('.')[1]));
+  assert.equal(attempts.length, 40);
+  assert.equal(Math.min(...attempts), 6);
+  await tidy(machine.boot(), machine.directory, { dryRun: false, all: true });
+  assert.deepEqual(machine.ls('.codex-worker/ended'), []);
+});
+
+test('a directory whose private folder is gone is tidy', async (t) => {
+  const machine = makeMachine(t);
+  const { rm } = await import('node:fs/promises');
+  await rm(path.join(machine.directory.path, '.codex-worker'), { recursive: true });
+  assert.deepEqual(await tidy(machine.boot(), machine.directory), []);
+  assert.equal(existsSync(path.join(machine.directory.path, '.codex-worker')), false);
+});

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Task } from '../../src/core/task.ts';
+import { Standings } from '../../src/engine/standings.ts';
+
+const [A, B, C] = ['a', 'b', 'c'].map((name): Task => ({ directory: '/', name, label: name })) as [
+  Task,
+  Task,
+  Task,
+];
+
+test('a task stands in one place, and leaves the last when it moves', () => {
+  const standings = new Standings();
+  assert.equal(standings.of(A), undefined);
+  for (const kind of ['ready', 'running', 'reaping', 'elsewhere', 'suspect', 'held'] as const) {
+    standings.move(A, { kind });
+    assert.deepEqual(standings.of(A), { kind });
+    assert.deepEqual(standings.in(kind), [A]);
+    assert.equal(
+      standings.count('ready', 'running', 'reaping', 'elsewhere', 'suspect', 'held', 'delayed', 'over'),
+      1,
+    );
+  }
+  standings.move(A, { kind: 'held' });
+  assert.equal(standings.count('held'), 1);
+});
+
+test('the next task is the first that became ready, and one that comes back goes last', () => {
+  const standings = new Standings();
+  assert.equal(standings.nextReady(), undefined);
+  for (const task of [A, B, C]) standings.move(task, { kind: 'ready' });
+  assert.equal(standings.nextReady(), A);
+  standings.move(A, { kind: 'delayed', until: 5 });
+  assert.equal(standings.nextReady(), B);
+  standings.move(A, { kind: 'ready' });
+  assert.deepEqual(standings.in('ready'), [B, C, A]);
+});
+
+test('tasks of several kinds are listed and counted together', () => {
+  const standings = new Standings();
+  standings.move(A, { kind: 'running' });
+  standings.move(B, { kind: 'reaping' });
+  standings.move(C, { kind: 'delayed', until: 9 });
+  assert.deepEqual(standings.in('reaping', 'running'), [B, A]);
+  assert.equal(standings.count('running', 'delayed'), 2);
+  assert.equal(standings.count(), 0);
+  assert.deepEqual(standings.of(C), { kind: 'delayed', until: 9 });
+});
+
+test('tasks that are over are counted by how', () => {
+  const standings = new Standings();
+  standings.move(A, { kind: 'over', how: 'completed' });
+  standings.move(B, { kind: 'over', how: 'failed' });
+  standings.move(C, { kind: 'over', how: 'completed' });
+  assert.equal(standings.over('completed'), 2);
+  assert.equal(standings.over('failed'), 1);
+  assert.equal(standings.over('refused'), 0);
+  standings.move(C, { kind: 'ready' });
+  assert.equal(standings.over('completed'), 1);
+});
