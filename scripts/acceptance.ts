@@ -104,7 +104,7 @@ async function drain(
   }
   const last = [...steady, victim];
   await Promise.all(last.map(({ ended }) => ended));
-  const reaped = all.reduce((sum, { said }) => sum + [...said.matchAll(/"reaped"/g)].length, 0);
+  const reaped = all.reduce((sum, { said }) => sum + [...said.matchAll(/"event":"reaped"/g)].length, 0);
   return { codes: last.map(({ child }) => child.exitCode ?? child.signalCode), tasksAtKill, reaped };
 }
 

@@ -14,7 +14,7 @@ const skip = process.platform === 'linux' ? false : 'looks into /proc';
 interface Scene {
   readonly bench: Bench;
   readonly puppets: Puppets;
-  start(args?: readonly string[], env?: NodeJS.ProcessEnv): RunningCli;
+  readonly start: (args?: readonly string[], env?: NodeJS.ProcessEnv) => RunningCli;
 }
 
 async function makeScene(t: TestContext): Promise<Scene> {

@@ -160,7 +160,7 @@ class Simulation {
       };
     return {
       ...files, // reading and closing what is open, and appending to a log of one's own, are nobody else's business
-      open: step(async (file, flags, mode) => {
+      open: step(async (file: string, flags: number, mode?: number) => {
         const fd = await files.open(file, flags, mode);
         this.#open.add(fd);
         return fd;
@@ -169,19 +169,19 @@ class Simulation {
         this.#open.delete(fd);
         await files.close(fd);
       },
-      write: step(files.write),
-      lstat: step(files.lstat),
-      link: step(files.link),
-      rename: step(files.rename),
-      unlink: step(async (file) => {
+      write: step((fd: number, bytes: Buffer, position: number) => files.write(fd, bytes, position)),
+      lstat: step((file: string) => files.lstat(file)),
+      link: step((from: string, to: string) => files.link(from, to)),
+      rename: step((from: string, to: string) => files.rename(from, to)),
+      unlink: step(async (file: string) => {
         if (path.basename(file) === LOCK && existsSync(file)) {
           const there = /"claim":"(\w+)"/.exec(readFileSync(file, 'latin1'))?.[1];
           if (there !== this.#settling.get(world)) this.faults.push("somebody else's lock was removed");
         }
         await files.unlink(file);
       }),
-      readdir: step(files.readdir),
-      mkdir: step(files.mkdir),
+      readdir: step((folder: string) => files.readdir(folder)),
+      mkdir: step((folder: string) => files.mkdir(folder)),
     };
   }
 
@@ -252,7 +252,8 @@ async function simulate(t: TestContext, plan: Plan, seed: number): Promise<strin
   }
 }
 
-const SCHEDULES = 150;
+/** More for a soak: SCHEDULES=5000 npm test -- interleavings. */
+const SCHEDULES = Number(process.env['SCHEDULES'] ?? 150);
 
 const PLANS: Readonly<Record<string, Plan>> = {
   'two workers, four kills': { workers: 2, kills: 4 },

@@ -64,7 +64,10 @@ if (KILL_IN !== undefined) {
 if (KILL_GUARD === 'lock-in-place') {
   const { link } = fs;
   fs.link = (from, to, done) => {
-    if (!to.includes('/.lock-')) return link(from, to, done);
+    if (!to.includes('/.lock-')) {
+      link(from, to, done);
+      return;
+    }
     try {
       step('open', to);
       const fd = real.openSync(to, 'wx');
