@@ -4,10 +4,15 @@ import { chmodSync, renameSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const [fresh, dist, old] = ['new', '', 'old'].map((word) => `${root}dist${word && `.${word}.${process.pid}`}`);
+const [fresh, dist, old] = ['new', '', 'old'].map(
+  (word) => `${root}dist${word && `.${word}.${process.pid}`}`,
+);
 const tsc = `${root}node_modules/typescript/bin/tsc`;
 try {
-  execFileSync(process.execPath, [tsc, '-p', `${root}tsconfig.build.json`, '--outDir', fresh], { stdio: 'inherit', cwd: root });
+  execFileSync(process.execPath, [tsc, '-p', `${root}tsconfig.build.json`, '--outDir', fresh], {
+    stdio: 'inherit',
+    cwd: root,
+  });
   chmodSync(`${fresh}/src/cli.js`, 0o755);
   try {
     renameSync(dist, old);

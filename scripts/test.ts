@@ -22,7 +22,14 @@ if (files.length === 0) {
   process.exit(2);
 }
 
-const args = ['--import', 'tsx', '--test', '--test-concurrency=2', '--test-timeout=300000', '--test-reporter=spec'];
+const args = [
+  '--import',
+  'tsx',
+  '--test',
+  '--test-concurrency=2',
+  '--test-timeout=300000',
+  '--test-reporter=spec',
+];
 const child = spawn(process.execPath, [...args, ...files], { cwd: root, stdio: 'inherit' });
 child.once('exit', (code, signal) => {
   process.exitCode = signal ? 1 : (code ?? 1);

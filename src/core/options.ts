@@ -4,9 +4,9 @@ import { parseDuration } from './duration.ts';
 import { UsageError } from './errors.ts';
 
 export const MODES = ['dry-run', 'read-only', 'workspace-write', 'danger-full-access'] as const;
-export type Mode = (typeof MODES)[number];
+type Mode = (typeof MODES)[number];
 export const APPROVALS = ['never', 'on-request', 'on-failure', 'untrusted'] as const;
-export type Approval = (typeof APPROVALS)[number];
+type Approval = (typeof APPROVALS)[number];
 export const ORPHANS = ['end', 'wait'] as const;
 export type Orphans = (typeof ORPHANS)[number];
 

@@ -31,6 +31,8 @@ export const NO_USAGE: Usage = { input: 0, cached: 0, output: 0 };
 export type ReturnReason =
   | { readonly kind: 'interrupted' }
   | { readonly kind: 'claim-lost' }
+  /** A person deleted its log while it ran: there is nothing to publish. */
+  | { readonly kind: 'log-deleted' }
   | { readonly kind: 'environment'; readonly problem: EnvironmentProblem };
 
 /** Why nothing was run. */

@@ -101,14 +101,10 @@ async function claim(
     log = await RunningLog.create(files, directory, task.name, order.claim); // C2
     child = await spawnCodex(world, order, ports.env, prompt.bytes); // C3
   } catch (error) {
-    await draft.abandon();
     await log?.discard();
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'E2BIG', 'EAGAIN')) {
-      return {
-        kind: 'problem',
-        problem: { kind: 'codex-not-started', command: order.codex.command, errno: errnoOf(error) },
-      };
-    }
+    await draft.abandon();
+    const isSpawn = log !== undefined && isErrno(error, 'ENOENT', 'ENOTDIR', 'E2BIG', 'EAGAIN');
+    if (isSpawn) return { kind: 'problem', problem: await whyNotStarted(world, order, errnoOf(error)) };
     throw error;
   }
   const record: ClaimRecord = {
@@ -133,9 +129,21 @@ async function claim(
     if (!lock) {
       await child.abandon();
       await log.discard();
+      await draft.abandon();
     }
   }
   return lock ? { kind: 'claimed', lock, log, child } : { kind: 'taken' };
+}
+
+/** spawn(2) says ENOENT for a missing program and for a missing working directory alike. */
+async function whyNotStarted(world: World, order: AttemptOrder, errno: string): Promise<EnvironmentProblem> {
+  const { workingDirectory } = order.settings;
+  const isThere = (await lookAt(world.files, workingDirectory)) !== undefined;
+  return {
+    kind: 'codex-not-started',
+    command: order.codex.command,
+    errno: isThere ? errno : `the directory ${workingDirectory} is gone`,
+  };
 }
 
 /** C3. The prompt goes to the child as an open file without a name, so that nothing can change it and nothing is left of it. */
@@ -409,10 +417,11 @@ async function conclude(running: Running, heard: CodexListener, end: AttemptEnd)
       ...base,
       reason: { kind: 'environment', problem: { kind: 'storage', message: settled.why } },
     };
-  if (settled.warning) ports.tell({ kind: 'notice', message: `${task.label}: ${settled.warning}` });
+  if (settled.unpublished === 'duplicate') return { kind: 'skipped', reason: 'already-completed' };
+  if (settled.unpublished === 'log-gone')
+    return { kind: 'returned', ...base, reason: { kind: 'log-deleted' } };
   switch (finished.kind) {
     case 'succeeded':
-      if (settled.published !== 'completed') return { kind: 'skipped', reason: 'already-completed' };
       return { kind: 'succeeded', ...base, warnings, answer: heard.answer };
     case 'failed':
       return { kind: 'failed', ...base, warnings, failure: finished.failure, willRetry };

@@ -1,7 +1,6 @@
 /** What a person may decide and a run may not: to end a living owner, to break a lock that cannot be judged, to reset. */
 import { newClaimId, ownerOf } from '../core/claim.ts';
 import type { ReapResult } from '../core/event.ts';
-import { InvariantError } from '../core/errors.ts';
 import type { Task } from '../core/task.ts';
 import { putResultAside, readHistory } from '../io/earlier-attempts.ts';
 import { createPrivate } from '../io/file-system.ts';
@@ -104,15 +103,16 @@ export async function resetTask(
     at: world.now().toISOString(),
     by,
   });
-  if (!lock) return 'taken';
+  if (!lock) {
+    await draft.abandon();
+    return 'taken';
+  }
   try {
     await putResultAside(files, directory, task.name, 'completed');
     await putResultAside(files, directory, task.name, 'failed');
     await syncDirectory(files, directory.path);
     const settled = await settle(world, { directory, task: task.name, claim, role: 'owner' });
-    if (settled.kind === 'gone')
-      throw new InvariantError(`the reset claim on ${task.label} was settled by somebody else`);
-    return settled.kind === 'blocked' ? 'blocked' : 'reset';
+    return settled.kind === 'blocked' ? 'blocked' : 'reset'; // gone: somebody removed the lock, and all was done
   } finally {
     await lock.close();
   }

@@ -46,13 +46,16 @@ export interface SettleRequest {
   readonly mayLeave?: () => boolean;
 }
 
+/** What became of the log: the result, or put aside at `log`, or gone. */
+interface Published {
+  readonly published: 'completed' | 'failed' | undefined;
+  readonly log: string | undefined;
+  /** Why a result was not published: another one is there already, or a person deleted the log while it ran. */
+  readonly unpublished?: 'duplicate' | 'log-gone';
+}
+
 export type SettleResult =
-  | {
-      readonly kind: 'settled';
-      readonly published: 'completed' | 'failed' | undefined;
-      readonly log: string | undefined;
-      readonly warning?: string;
-    }
+  | ({ readonly kind: 'settled' } & Published)
   | { readonly kind: 'gone' }
   | { readonly kind: 'blocked'; readonly why: string };
 
@@ -193,12 +196,6 @@ async function settleWithRight(world: World, request: SettleRequest, n: number):
   return { kind: 'settled', ...done };
 }
 
-type Published = {
-  readonly published: 'completed' | 'failed' | undefined;
-  readonly log: string | undefined;
-  readonly warning?: string;
-};
-
 /** S4 */
 async function publishOrPutAside(world: World, request: SettleRequest, lock: LockRead): Promise<Published> {
   const { files } = world;
@@ -226,18 +223,14 @@ async function publishOrPutAside(world: World, request: SettleRequest, lock: Loc
   if (await lookAt(files, running)) {
     if (await lookAt(files, `${directory.path}/${markerOf.completed(task)}`)) {
       const log = await putAside(files, directory, running, { task, attempt, claim, kind: 'duplicate' });
-      return {
-        published: undefined,
-        log,
-        warning: 'it had been completed by somebody else; this log was put aside',
-      };
+      return { published: undefined, log, unpublished: 'duplicate' };
     }
     if (state === 'failed') await putResultAside(files, directory, task, 'failed');
     if (await renameIfThere(files, running, target)) return { published: state, log: target };
   }
   // A predecessor in the chain published it; if not, a person deleted the log, and the task is pending again.
   if (await lookAt(files, target)) return { published: state, log: target };
-  return { ...nothing, warning: 'its log was deleted while it ran; it is pending again' };
+  return { ...nothing, unpublished: 'log-gone' };
 }
 
 /** The outcome to act on. A reaper checks that the log is, byte for byte, the one that the owner recorded it for. */

@@ -231,8 +231,8 @@ export class LockDraft {
 
   /**
    * C4–C6: writes the claim and gives it its name. `undefined` when the name was taken or the call failed in a way
-   * that leaves us without it; the draft is closed then. The reply of a link that succeeded can get lost (NFS), so
-   * after any error the name is looked at: if it is my file, it is my claim.
+   * that leaves us without it: then `abandon` the draft, after the log. The reply of a link that succeeded can get lost
+   * (NFS), so after any error the name is looked at: if it is my file, it is my claim.
    */
   async claim(record: ClaimRecord): Promise<HeldLock | undefined> {
     const bytes = Buffer.concat([
@@ -242,23 +242,17 @@ export class LockDraft {
     ]);
     const lock = `${this.#directory.path}/${markerOf.lock(record.task)}`;
     if (!this.#directory.hardLinks) return this.#claimInPlace(record, lock, bytes);
+    await this.#files.write(this.#fd, bytes, 0);
+    await this.#files.fsync(this.#fd);
     try {
-      await this.#files.write(this.#fd, bytes, 0);
-      await this.#files.fsync(this.#fd);
-      try {
-        await this.#files.link(this.#temporary, lock);
-      } catch (error) {
-        const there = await lookAt(this.#files, lock);
-        if (!there || !sameFile(there, await this.#files.fstat(this.#fd))) {
-          // ENOENT: somebody removed the temporary name; the task is as free as it was.
-          if (!isErrno(error, 'EEXIST', 'ENOENT')) throw error;
-          await this.abandon();
-          return undefined;
-        }
-      }
+      await this.#files.link(this.#temporary, lock);
     } catch (error) {
-      await this.abandon();
-      throw error;
+      const there = await lookAt(this.#files, lock);
+      if (!there || !sameFile(there, await this.#files.fstat(this.#fd))) {
+        // ENOENT: somebody removed the temporary name; the task is as free as it was.
+        if (isErrno(error, 'EEXIST', 'ENOENT')) return undefined;
+        throw error;
+      }
     }
     await removeIfThere(this.#files, this.#temporary);
     return new HeldLock(this.#files, lock, this.#fd, record);
@@ -269,7 +263,6 @@ export class LockDraft {
     try {
       fd = await this.#files.open(lock, CREATE);
     } catch (error) {
-      await this.abandon();
       if (isErrno(error, 'EEXIST')) return undefined;
       throw error;
     }
@@ -280,9 +273,8 @@ export class LockDraft {
       await this.#files.close(fd);
       await removeIfThere(this.#files, lock); // nobody else could claim or judge what is half written
       throw error;
-    } finally {
-      await this.abandon();
     }
+    await this.abandon(); // only its temporary name was needed, for the janitor
     return new HeldLock(this.#files, lock, fd, record);
   }
 

@@ -41,8 +41,6 @@ export interface TaskDirectory {
 
 export const temporaryPath = (directory: TaskDirectory, name: string) =>
   `${directory.path}/${PRIVATE_DIRECTORY}/tmp/${name}`;
-export const privatePath = (directory: TaskDirectory, name: string) =>
-  `${directory.path}/${PRIVATE_DIRECTORY}/${name}`;
 
 export interface Discovery {
   /** In natural order, each once, however its path was spelled. */

@@ -28,6 +28,8 @@ export function describeReturn(reason: ReturnReason): string {
       return 'interrupted';
     case 'claim-lost':
       return 'its claim was lost to someone else';
+    case 'log-deleted':
+      return 'its log was deleted while it ran; it is pending again';
     case 'environment':
       return describeProblem(reason.problem).message;
     default:

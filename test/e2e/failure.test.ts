@@ -1,5 +1,7 @@
 /** Attempts that fail, with the real Codex: what is said, what is kept, and when it is tried again. */
 import assert from 'node:assert/strict';
+import { unlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeCodexBench } from '../rig/cli.ts';
 
@@ -126,5 +128,22 @@ test('a command of the user’s own that speaks no JSON is judged by its exit co
   assert.match(good, judged);
   assert.match(await bench.read('failed_exec_log-bad.md.txt'), judged);
   assert.equal(bench.server.requests.length, 0);
+  assert.deepEqual(await bench.leftovers(), []);
+});
+
+test('a task whose log is deleted while it runs is given back, and not called completed', async (t) => {
+  const bench = await makeCodexBench(t);
+  await bench.write('gone.md', 'Gone.\n[[hold log]]\n[[say Too late.]]');
+  const worker = bench.start();
+  await bench.server.request(({ prompt }) => prompt.startsWith('Gone.'));
+  const log = (await bench.ls()).find((name) => name.startsWith('.exec_log-gone.md.')) ?? '';
+  await unlink(join(bench.tasks, log));
+  bench.server.release('log');
+
+  const { code, stdout } = await worker.ended();
+
+  assert.equal(code, 1, stdout);
+  assert.match(stdout, /gone\.md given back: its log was deleted while it ran; it is pending again/);
+  assert.deepEqual(await bench.ls(), ['.codex-worker', 'gone.md']);
   assert.deepEqual(await bench.leftovers(), []);
 });

@@ -137,6 +137,7 @@ export async function tryClaim(
   const lock = await draft.claim(record);
   if (!lock) {
     await log.discard();
+    await draft.abandon();
     return undefined;
   }
   if (started) {

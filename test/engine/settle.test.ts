@@ -218,7 +218,7 @@ test("somebody else's result stays, and the log that came second is put aside", 
   await claim.close();
   machine.write(done, 'by somebody else\n');
   const result = await settleAs(owner, machine, claim.id, { role: 'owner' });
-  assert.ok(result.kind === 'settled' && result.published === undefined && result.warning);
+  assert.ok(result.kind === 'settled' && result.unpublished === 'duplicate');
   assert.equal(machine.read(done), 'by somebody else\n');
   assert.deepEqual(ended(machine), ['duplicate']);
   assert.deepEqual(leftovers(machine), []);
@@ -264,14 +264,14 @@ test('a log that is not the one its outcome was recorded for is not published fo
   assert.deepEqual(leftovers(machine), []);
 });
 
-test('a log that somebody deleted leaves the task pending, with a warning', async (t) => {
+test('a log that somebody deleted leaves the task pending, and the caller is told', async (t) => {
   const machine = makeMachine(t);
   const owner = machine.boot();
   const claim = await makeClaim(owner, machine, { outcome: 'done' });
   await claim.close();
   await realFiles.unlink(claim.log.path);
   const result = await settleAs(owner, machine, claim.id, { role: 'owner' });
-  assert.ok(result.kind === 'settled' && result.published === undefined && result.warning);
+  assert.ok(result.kind === 'settled' && result.unpublished === 'log-gone');
   assert.equal(machine.has(done), false);
   assert.deepEqual(leftovers(machine), []);
 });

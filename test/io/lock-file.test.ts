@@ -374,7 +374,10 @@ test('of many that claim one task at once, one gets it', async (t) => {
     const drafts = await Promise.all(
       Array.from({ length: 20 }, async () => {
         const record = claimRecord(TASK);
-        return (await LockDraft.create(realFiles, directory, record.claim, thisProcess())).claim(record);
+        const draft = await LockDraft.create(realFiles, directory, record.claim, thisProcess());
+        const lock = await draft.claim(record);
+        if (!lock) await draft.abandon();
+        return lock;
       }),
     );
     const held = drafts.filter((lock) => lock !== undefined);

@@ -38,7 +38,10 @@ export async function makeClaim(
   files: Files = realFiles,
 ): Promise<HeldLock> {
   const draft = await LockDraft.create(files, directory, record.claim, thisProcess());
-  const lock = await draft.claim(record);
+  const lock = await draft.claim(record).catch(async (error: unknown) => {
+    await draft.abandon();
+    throw error;
+  });
   if (!lock) throw new Error(`${record.task} is taken`);
   return lock;
 }

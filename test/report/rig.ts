@@ -6,7 +6,7 @@ import type { RunOptions } from '../../src/core/options.ts';
 import { NO_USAGE, type Outcome } from '../../src/core/outcome.ts';
 import type { Task } from '../../src/core/task.ts';
 
-export const OPTIONS: RunOptions = {
+const OPTIONS: RunOptions = {
   patterns: ['*.md'],
   model: 'o4-mini',
   mode: 'read-only',

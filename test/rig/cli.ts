@@ -33,7 +33,7 @@ const MARK = 'CODEX_WORKER_BENCH';
 
 const cli = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url));
 
-export interface Ended {
+interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
@@ -53,7 +53,7 @@ export interface RunningCli {
   ended(withinMs?: number): Promise<Ended>;
 }
 
-export interface StartOptions {
+interface StartOptions {
   /** The task directory by default; relative to it otherwise. */
   readonly cwd?: string;
   /** On top of the bench's environment. `undefined` removes a variable. */

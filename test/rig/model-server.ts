@@ -25,7 +25,7 @@ export interface ModelServerOptions {
   readonly script?: (prompt: string) => readonly Directive[];
 }
 
-export interface ModelRequest {
+interface ModelRequest {
   /** Wall clock, ms. */
   readonly at: number;
   /** One per Codex thread: two attempts at one task are two conversations. */

@@ -19,7 +19,7 @@ export interface Conversation {
 }
 
 /** A call of one of Codex's own tools, as an output item of the Responses API. */
-export type ToolCall =
+type ToolCall =
   | { readonly type: 'function_call'; readonly name: string; readonly arguments: string }
   | { readonly type: 'custom_tool_call'; readonly name: string; readonly input: string };
 
