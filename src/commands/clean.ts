@@ -99,7 +99,9 @@ async function cleanDirectories(
       actions.push({
         label: relative(request.cwd, `${directory.path}/${name}`),
         done: 'removed',
-        detail: 'a leftover of a process that is gone',
+        detail: /^\.codex-worker\/(ended|raw)\//.test(name)
+          ? 'the log of an earlier attempt'
+          : 'a leftover of a process that is gone',
       });
     }
   }
@@ -312,9 +314,11 @@ async function forceByHand(
   confirm: Confirm,
 ): Promise<TidyAction[] | 'declined'> {
   const { directory, task, label } = findLocked(locked, '--force', named);
-  const { verdict } = await decide(world, directory, task, new SilenceWatch(world.uptimeMs));
-  if (verdict.kind === 'free') return [];
-  if (verdict.kind === 'alive')
+  const { verdict, lock } = await decide(world, directory, task, new SilenceWatch(world.uptimeMs));
+  if (verdict.kind === 'free' || lock.kind === 'absent') return [];
+  const isNotItsOwner =
+    verdict.kind === 'alive' && world.table.hasOpen(verdict.owner.pid, lock.stat) === false;
+  if (verdict.kind === 'alive' && !isNotItsOwner)
     return [
       {
         label,
@@ -327,7 +331,9 @@ async function forceByHand(
       ? `its lock file is damaged (${verdict.why})`
       : verdict.kind === 'elsewhere'
         ? verdict.why
-        : 'its owner is dead';
+        : verdict.kind === 'alive'
+          ? `process ${verdict.owner.pid}, which its lock file names, does not have that file open`
+          : 'its owner is dead';
   if (dryRun) return [{ label, done: 'forced', detail: why }];
   const question = `Break the lock of ${printable(label)}? ${why}. If something still works on it, the task may run twice at once.`;
   if (!(await confirm(question))) return 'declined';

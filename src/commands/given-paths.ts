@@ -58,7 +58,7 @@ function hintFor(path: string, commands: readonly string[]): string {
   if (path === '-') return 'a task is a file; it is not read from standard input';
   if (path === 'help' || path === 'version') return `did you mean --${path}?`;
   if (/[*?[\]{}]/.test(path))
-    return 'the shell found no file for this pattern; --pattern takes one too, in quotes';
+    return 'no file has this name; a glob without quotes is expanded by the shell, and --pattern takes one in quotes';
   return (
     (path.includes('/') ? undefined : didYouMean(path, commands)) ??
     'name a directory of task files, or task files; without a path it is the current directory'

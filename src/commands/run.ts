@@ -15,6 +15,7 @@ import { realWorld, type World } from '../engine/world.ts';
 import { runTool } from '../io/child.ts';
 import { codexArguments, findCodex, type CodexCommand } from '../io/codex.ts';
 import { openTaskDirectory } from '../io/file-system.ts';
+import { lookAt } from '../io/files.ts';
 import { removeIdentityFile } from '../io/lock-file.ts';
 import { discover, readPrompt, type Discovery, type TaskDirectory } from '../io/task-directory.ts';
 import { cleanStale } from './clean.ts';
@@ -47,6 +48,7 @@ export async function run(request: RunRequest, emit: (event: RunEvent) => void):
   }
   const exitCode = await drainTasks(world, request, discovery, codex, directories, emit);
   for (const directory of directories.values()) {
+    if (!(await lookAt(world.files, directory.path))) continue; // removed while we worked; the summary has told
     await tidy(world, directory);
     await removeIdentityFile(world.files, directory, world.me);
   }

@@ -76,7 +76,7 @@ const RUN: CommandRow = {
     { flags: '--cleanup-stale <duration>', description: 'Do clean --max-age <duration> first' },
     {
       flags: '--takeover-after <duration>',
-      description: 'Take over from a worker on another host after so long a silence',
+      description: 'Take over from a worker on another host after so long a silence; at least 60s',
       default: 'never',
     },
     {
@@ -188,5 +188,5 @@ export const HELP_ENVIRONMENT = [
 
 export const HELP_EXIT_CODES = [
   '  0 completed everything it could take   1 some tasks failed   2 wrong usage   3 something is missing',
-  '  130, 143 interrupted   70 a bug in codex-worker',
+  '  130, 143, 129 interrupted (SIGINT, SIGTERM, SIGHUP)   70 a bug in codex-worker',
 ].join('\n');

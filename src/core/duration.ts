@@ -10,6 +10,7 @@ export function parseDuration(text: string): number | undefined {
 
 /** Writes milliseconds for people: `0.4s`, `12.3s`, `4m 05s`, `2h 07m`. */
 export function formatDuration(ms: number): string {
+  if (!Number.isFinite(ms)) return '?';
   const seconds = Math.max(0, ms) / 1_000;
   if (seconds < 59.95) return `${seconds.toFixed(1)}s`;
   const whole = Math.round(seconds);

@@ -5,6 +5,8 @@ import { unreachable } from './unreachable.ts';
 /** What counts against the task. */
 export type Failure =
   | { readonly kind: 'turn-failed'; readonly message: string; readonly transient: boolean }
+  /** Codex could not reach its server at all: with no attempts left, the run stops and the task is given back. */
+  | { readonly kind: 'unreachable'; readonly message: string }
   | { readonly kind: 'exited-nonzero'; readonly code: number; readonly message: string }
   | { readonly kind: 'no-terminal-event' }
   | { readonly kind: 'signalled'; readonly signal: string }
@@ -19,15 +21,19 @@ export type EnvironmentProblem =
   | { readonly kind: 'codex-not-started'; readonly command: string; readonly errno: string }
   | { readonly kind: 'not-logged-in'; readonly message: string }
   | { readonly kind: 'model-refused'; readonly model: string; readonly message: string }
+  | { readonly kind: 'unreachable'; readonly message: string }
   | { readonly kind: 'usage-limit'; readonly message: string }
   | { readonly kind: 'bad-invocation'; readonly message: string }
-  | { readonly kind: 'storage'; readonly message: string };
+  | { readonly kind: 'storage'; readonly message: string }
+  /** The claim could not be settled: somebody or something stands in its way. */
+  | { readonly kind: 'blocked'; readonly message: string };
 
 /** Whether another attempt may go better. A dialect, a size or a bug of ours does not change by waiting. */
 export function isRetriable(failure: Failure): boolean {
   switch (failure.kind) {
     case 'turn-failed':
       return failure.transient;
+    case 'unreachable':
     case 'exited-nonzero':
     case 'no-terminal-event':
     case 'signalled':
@@ -47,6 +53,7 @@ export function isRetriable(failure: Failure): boolean {
 export function describeFailure(failure: Failure): string {
   switch (failure.kind) {
     case 'turn-failed':
+    case 'unreachable':
       return failure.message;
     case 'exited-nonzero':
       return failure.message === '' ? `Codex exited with code ${failure.code}` : failure.message;
@@ -87,6 +94,11 @@ export function describeProblem(problem: EnvironmentProblem): { message: string;
         message: `the model ${problem.model} was refused: ${problem.message}`,
         hint: "choose another with --model, or --model inherit to use the one in Codex's own configuration",
       };
+    case 'unreachable':
+      return {
+        message: `Codex could not reach the model's server: ${problem.message}`,
+        hint: 'look at the network, then start the same command again; --retries waits for short breaks',
+      };
     case 'usage-limit':
       return {
         message: problem.message,
@@ -96,6 +108,11 @@ export function describeProblem(problem: EnvironmentProblem): { message: string;
       return {
         message: `Codex refused its arguments: ${problem.message}`,
         hint: 'look at --codex-config, --cd and at "codex --version"',
+      };
+    case 'blocked':
+      return {
+        message: `a task could not be given back: ${problem.message}`,
+        hint: 'codex-worker status --detailed shows it, and codex-worker clean --force <task> frees it',
       };
     case 'storage':
       return {

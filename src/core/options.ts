@@ -44,7 +44,7 @@ const got = (option: string, value: string) => `${option}: got ${JSON.stringify(
 export function didYouMean(given: string, allowed: readonly string[]): string | undefined {
   const near = allowed
     .map((word) => ({ word, distance: leven(given.toLowerCase(), word) }))
-    .filter(({ word, distance }) => distance <= Math.max(1, Math.floor(word.length / 3)))
+    .filter(({ word, distance }) => word !== given && distance <= Math.max(1, Math.floor(word.length / 3)))
     .sort((a, b) => a.distance - b.distance)[0];
   return near && `did you mean ${near.word}?`;
 }

@@ -5,7 +5,7 @@
  * The steps C1–C9 and F1–F4 are those of the lock protocol (ARCHITECTURE.md). Their order is the proof.
  */
 import type { ClaimRecord, OutcomeRecord, PromptSource } from '../core/claim.ts';
-import { errnoOf, isErrno, isStorageError } from '../core/errors.ts';
+import { EnvironmentError, errnoOf, isErrno, isStorageError } from '../core/errors.ts';
 import {
   describeFailure,
   describeProblem,
@@ -66,7 +66,8 @@ export async function runAttempt(world: World, order: AttemptOrder, ports: Attem
       await claimed.log.close();
     }
   } catch (error) {
-    if (isStorageError(error)) return returned({ kind: 'storage', message: error.message });
+    if (isStorageError(error) || error instanceof EnvironmentError)
+      return returned({ kind: 'storage', message: error.message });
     if (isErrno(error, 'ENOENT') && !(await lookAt(files, directory.path))) {
       return returned({ kind: 'storage', message: `the directory ${directory.path} is gone` });
     }
@@ -229,15 +230,16 @@ async function underClaim(running: Running): Promise<Outcome> {
   } catch (error) {
     await child.end('storage');
     await child.finish();
-    end = isStorageError(error)
-      ? { kind: 'environment', problem: { kind: 'storage', message: error.message } }
-      : {
-          kind: 'failed',
-          failure: {
-            kind: 'unexpected',
-            message: error instanceof Error ? (error.stack ?? error.message) : String(error),
-          },
-        };
+    end =
+      isStorageError(error) || error instanceof EnvironmentError
+        ? { kind: 'environment', problem: { kind: 'storage', message: error.message } }
+        : {
+            kind: 'failed',
+            failure: {
+              kind: 'unexpected',
+              message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+            },
+          };
   } finally {
     await heartbeat.stop();
   }
@@ -371,7 +373,7 @@ function judgeEnd(exit: ChildExit, heard: CodexListener, order: AttemptOrder, lo
 }
 
 /** F2–F4. */
-async function conclude(running: Running, heard: CodexListener, end: AttemptEnd): Promise<Outcome> {
+async function conclude(running: Running, heard: CodexListener, ended: AttemptEnd): Promise<Outcome> {
   const { world, order, ports, log, history } = running;
   const { directory, task, claim } = order;
   const base = {
@@ -379,18 +381,22 @@ async function conclude(running: Running, heard: CodexListener, end: AttemptEnd)
     durationMs: world.uptimeMs() - running.startedAt,
     usage: heard.usage ?? NO_USAGE,
   };
-  if (end.kind === 'unkillable') {
+  if (ended.kind === 'unkillable') {
     // Beside a process that may still work the task must not run again: the claim stays, and a person has to look.
-    const message = `processes ${end.pids.join(', ')} of its agent cannot be ended (uninterruptible sleep)`;
+    const message = `${task.label}: processes ${ended.pids.join(', ')} of its agent cannot be ended (uninterruptible sleep)`;
     return {
       kind: 'returned',
       ...base,
-      reason: { kind: 'environment', problem: { kind: 'storage', message } },
+      reason: { kind: 'environment', problem: { kind: 'blocked', message } },
     };
   }
   const warnings = [...heard.warnings, ...(await changedMeanwhile(running))];
-  const willRetry = end.kind === 'failed' && isRetriable(end.failure) && history.retriesUsed < order.retries;
-  let finished = end;
+  const willRetry =
+    ended.kind === 'failed' && isRetriable(ended.failure) && history.retriesUsed < order.retries;
+  // Without a network nothing was learned about the task, and all others would go the same way.
+  const isCutOff = ended.kind === 'failed' && ended.failure.kind === 'unreachable' && !willRetry;
+  const end = isCutOff ? ({ kind: 'environment', problem: ended.failure } as const) : ended;
+  let finished: Exclude<AttemptEnd, { kind: 'unkillable' }> = end;
   if (end.kind !== 'claim-lost') {
     const problem = await recordEnd(running, heard, end, willRetry, warnings, base.durationMs); // F2, F3
     if (problem) finished = { kind: 'environment', problem };
@@ -415,7 +421,7 @@ async function conclude(running: Running, heard: CodexListener, end: AttemptEnd)
     return {
       kind: 'returned',
       ...base,
-      reason: { kind: 'environment', problem: { kind: 'storage', message: settled.why } },
+      reason: { kind: 'environment', problem: { kind: 'blocked', message: `${task.label}: ${settled.why}` } },
     };
   if (settled.unpublished === 'duplicate') return { kind: 'skipped', reason: 'already-completed' };
   if (settled.unpublished === 'log-gone')

@@ -37,7 +37,14 @@ export async function killOwner(
   if (verdict.kind === 'elsewhere')
     return { kind: 'not-killed', why: `${verdict.why}: it can be killed only there` };
   if (verdict.kind === 'alive') {
-    if (world.table.hasOpen(owner.pid, lock.stat) === false) {
+    const hasOpen = world.table.hasOpen(owner.pid, lock.stat);
+    if (hasOpen === undefined) {
+      return {
+        kind: 'not-killed',
+        why: `it cannot be seen whether process ${owner.pid} has its lock file open; if you know it, end it yourself`,
+      };
+    }
+    if (!hasOpen) {
       return {
         kind: 'not-killed',
         why: `process ${owner.pid}, which its lock file names, does not have that file open`,
@@ -58,8 +65,10 @@ export async function killOwner(
 
 /** Settles whatever `.lock-T` holds, on a person's word that nobody works on it; a damaged lock has no log to publish. */
 export async function breakLock(world: World, directory: TaskDirectory, task: string): Promise<SettleResult> {
-  const claim = claimIdIn(await readLock(world.files, directory, task));
-  if (claim === undefined) return { kind: 'gone' };
+  const lock = await readLock(world.files, directory, task);
+  const claim = claimIdIn(lock);
+  if (lock.kind === 'absent' || claim === undefined) return { kind: 'gone' };
+  if (lock.stat.isDirectory()) return { kind: 'blocked', why: 'it is a directory: move it away by hand' };
   return settle(world, { directory, task, claim, role: 'reaper', trustElsewhereIsDead: true });
 }
 

@@ -132,6 +132,8 @@ export class Coordinator {
     this.#lookedAt = now;
     for (const task of this.#standings.in('elsewhere', 'suspect', 'held')) {
       const state = await lookAtState(this.#world.files, task);
+      const isHeld = this.#standings.of(task)?.kind === 'held';
+      if (isHeld && state === 'in-progress') continue; // nothing of ours can change that, and the run must end
       if (state === 'in-progress' || (state === 'completed' && (await this.#isLocked(task))))
         await this.#judge(task, state);
       else this.#standings.move(task, await this.#standingAfterOthers(task, state));
@@ -286,7 +288,8 @@ export class Coordinator {
     }
     const standing = this.#fold(task, outcome);
     this.#standings.move(task, standing);
-    emit({ kind: 'attempt-ended', task, outcome });
+    const log = logOf(task, outcome);
+    emit({ kind: 'attempt-ended', task, outcome, ...(log === undefined ? {} : { log }) });
     if (standing.kind === 'delayed' && outcome.kind === 'failed') {
       emit({
         kind: 'retry-scheduled',
@@ -442,7 +445,7 @@ export class Coordinator {
       inProgressElsewhere: now['in-progress'],
       finishedElsewhere: standings.over('finished-elsewhere'),
       held: standings.count('held'),
-      pending: now.pending,
+      pending: Math.max(0, now.pending - standings.over('refused')),
       refused: this.#tally.refused,
       retries: this.#tally.retries,
       reaped: this.#tally.reaped,
@@ -457,4 +460,11 @@ export class Coordinator {
     if (!directory) throw new InvariantError(`the directory of ${task.label} was never opened`);
     return directory;
   }
+}
+
+/** Where the log of a result stands; an attempt without a result has none to point at. */
+function logOf(task: Task, outcome: Outcome): string | undefined {
+  if (outcome.kind === 'succeeded') return `${task.directory}/${markerOf.completed(task.name)}`;
+  const isResult = outcome.kind === 'failed' && !outcome.willRetry;
+  return isResult ? `${task.directory}/${markerOf.failed(task.name)}` : undefined;
 }

@@ -4,7 +4,10 @@
  *
  *   first SIGINT                      drain: dispatch no more, let what runs finish
  *   second SIGINT, SIGTERM, SIGHUP    abort: end what runs, give its tasks back
- *   after that                        leave at once; that is the crash path, and safe
+ *   a SIGINT after that               leave at once; that is the crash path, and safe
+ *
+ * SIGTERM and SIGHUP often come twice (a terminal that closes sends one, and its shell another): once aborting, they
+ * change nothing.
  */
 export type DrainState = 'running' | 'draining' | 'aborting';
 
@@ -38,7 +41,10 @@ export class Drain {
   }
 
   #receive(signal: HandledSignal): void {
-    if (this.state === 'aborting') process.exit(EXIT_CODES[signal]);
+    if (this.state === 'aborting') {
+      if (signal === 'SIGINT') process.exit(EXIT_CODES[signal]);
+      return;
+    }
     this.exitCode = EXIT_CODES[signal];
     if (signal === 'SIGINT' && this.state === 'running') {
       this.state = 'draining';

@@ -4,7 +4,7 @@
  */
 import type { RunOptions } from '../core/options.ts';
 import { markerOf, stateOf, type Task, type TaskState } from '../core/task.ts';
-import { listDirectory, lookAt, resultId, type Files } from '../io/files.ts';
+import { listIfThere, lookAt, resultId, type Files } from '../io/files.ts';
 import { readLogHeader } from '../io/result-log.ts';
 import { readPrompt } from '../io/task-directory.ts';
 import type { PriorResult } from './order.ts';
@@ -88,7 +88,7 @@ async function listAll(
 ): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const listings = new Map<string, ReadonlySet<string>>();
   for (const { directory } of tasks) {
-    if (!listings.has(directory)) listings.set(directory, (await listDirectory(files, directory)).names);
+    if (!listings.has(directory)) listings.set(directory, await listIfThere(files, directory));
   }
   return listings;
 }

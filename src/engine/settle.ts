@@ -41,7 +41,7 @@ export interface SettleRequest {
   readonly claim: ClaimId;
   /** Whether the caller made the claim. Others trust an outcome only if the log is the one it was recorded for. */
   readonly role: 'owner' | 'reaper';
-  /** A person said that holders on other hosts are dead (`clean --force`). */
+  /** A person said that nobody works on it: rights of other hosts and damaged ones pass on (`clean --force`). */
   readonly trustElsewhereIsDead?: boolean;
   readonly mayLeave?: () => boolean;
 }
@@ -108,7 +108,11 @@ async function obtainRight(world: World, request: SettleRequest): Promise<RightR
       }
     }
     if (right.kind === 'holder' && isSameProcess(right.holder, me)) return { kind: 'held', n };
-    if (right.kind === 'holder' && isCertainlyDead(world, request, right.holder, silence, n)) {
+    const isVouchedFor = right.kind === 'damaged' && request.trustElsewhereIsDead === true;
+    if (
+      isVouchedFor ||
+      (right.kind === 'holder' && isCertainlyDead(world, request, right.holder, silence, n))
+    ) {
       n++; // the chain: a dead holder's right passes on under the next name, and stays where it is
       continue;
     }
@@ -163,7 +167,7 @@ async function withPatience(
     } catch (error) {
       if (!isStorageError(error)) throw error;
       if (world.uptimeMs() - startedAt > BLOCKED_PATIENCE_MS || request.mayLeave?.())
-        return { kind: 'blocked', why: `storage error: ${error.message}` };
+        return { kind: 'blocked', why: error.message };
       await world.sleep(waitMs);
     }
   }

@@ -46,6 +46,7 @@ const GATE = `
 IFS= read -r go <&3 || exit 0
 [ "$go" = GO ] || exit 0
 ( trap "" HUP INT TERM
+  PATH="$PATH:/usr/bin:/bin"
   while IFS= read -r _ <&3; do :; done
   for step in INT:${INT_GRACE_MS / 100} TERM:${TERM_GRACE_MS / 100}; do
     kill -0 $$ 2>/dev/null || break
@@ -268,10 +269,9 @@ function lookFor(claim: ClaimId, child: ChildIdentity | undefined, table: Proces
     if (environment?.length === 0 && child && isNotOlder(stat, child)) unsure = true;
     if (child && stat.pgid === child.pgid) {
       group.push(stat);
-      // The number of a group may have been used again: it is ours when a member carries the cookie, or when its leader
-      // is the recorded process and its environment, which would tell, cannot be read.
-      if (carrier || (environment === undefined && stat.pid === child.pid && stat.start === child.start))
-        ours = true;
+      // The number of a group may have been used again, and the file that named it may be forged: it is ours when a
+      // member is seen to carry the cookie, and whoever cannot be seen is left alone.
+      if (carrier) ours = true;
     }
   }
   if (ours) for (const { pid } of group) found.add(pid);

@@ -32,13 +32,7 @@ export async function findCodex(env: NodeJS.ProcessEnv, cwd: string): Promise<Co
     nothrow: true,
     ...(env['PATH'] ? { path: env['PATH'] } : {}),
   });
-  if (!found) {
-    const where = env['CODEX_CMD'] ? `CODEX_CMD is ${printable(named)}, and` : 'codex is not on PATH:';
-    throw new EnvironmentError(
-      `Codex was not found: ${where} there is no such program`,
-      'install it with "npm install -g @openai/codex", or set CODEX_CMD to its path',
-    );
-  }
+  if (!found) throw notFound(env['CODEX_CMD'] ? named : undefined, cwd);
   const launcher = resolve(cwd, found); // an entry of PATH may be relative, and the child starts elsewhere
   const real = realpathSync(launcher);
   const native = /[\\/]@openai[\\/]codex[\\/]bin[\\/]codex\.js$/.test(real) ? nativeBinary(real) : undefined;
@@ -54,6 +48,20 @@ export async function findCodex(env: NodeJS.ProcessEnv, cwd: string): Promise<Co
         launcher,
         isCodex: /^codex(\.exe)?$/.test(launcher.slice(launcher.lastIndexOf('/') + 1)),
       };
+}
+
+function notFound(named: string | undefined, cwd: string): EnvironmentError {
+  if (named === undefined) {
+    return new EnvironmentError(
+      'Codex was not found: there is no codex on PATH',
+      'install it with "npm install -g @openai/codex", or set CODEX_CMD to its path',
+    );
+  }
+  const why = existsSync(resolve(cwd, named)) ? 'that is not an executable file' : 'there is no such program';
+  const hint = named.includes(' ')
+    ? 'CODEX_CMD is one program without arguments; for more, write a script that calls it'
+    : 'correct CODEX_CMD, or unset it to use the codex on PATH';
+  return new EnvironmentError(`Codex was not found: CODEX_CMD is ${printable(named)}, and ${why}`, hint);
 }
 
 const TRIPLES: Readonly<Record<string, string>> = {
@@ -345,6 +353,8 @@ export function judgeExit(
   const problem = problemIn(exit.code, message, heard, model, codex);
   if (problem) return { kind: 'environment', problem };
   if (heard.turnFailed === undefined) return failed({ kind: 'exited-nonzero', code: exit.code, message });
+  if (/^Connection failed\b|error sending request|dns error/i.test(message))
+    return failed({ kind: 'unreachable', message });
   const transient = !/ran out of room|context window|invalid.prompt|max_output_tokens|cyber/i.test(message);
   return failed({ kind: 'turn-failed', message, transient });
 }
@@ -360,8 +370,12 @@ function problemIn(
   model: string,
   codex: CodexCommand,
 ): EnvironmentProblem | undefined {
-  if (!heard.spokeJson && (code === 126 || code === 127) && heard.stderrTail.startsWith(GATE_NAME))
-    return { kind: 'codex-not-started', command: codex.command, errno: message.replace(/^.*exec: /, '') };
+  if (!heard.spokeJson && heard.stderrTail.startsWith(GATE_NAME))
+    return {
+      kind: 'codex-not-started',
+      command: codex.command,
+      errno: message.replace(/^.*?: (?:\d+: )?(?:exec: )?/, ''),
+    };
   if (!heard.spokeJson && !codex.isCodex) return undefined;
   if (/usage limit|Quota exceeded|upgrade to Plus/i.test(message)) return { kind: 'usage-limit', message };
   if (/status:? 40[13]\b|Not logged in|Missing environment variable/i.test(message))

@@ -61,7 +61,7 @@ function parseEnded(name: string): (EndedAttempt & { readonly hash: string }) | 
   if (
     !hash ||
     !attempt ||
-    !/^\d+$/.test(attempt) ||
+    !/^\d{1,9}$/.test(attempt) ||
     !claim ||
     !isClaimId(claim) ||
     !known ||
@@ -115,7 +115,7 @@ export async function putAside(
       await files.rename(from, to);
       return to;
     } catch (error) {
-      if (!isErrno(error, 'ENOENT')) throw error;
+      if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
     }
     if (!(await lookAt(files, from))) return undefined;
     await makePrivateDirectory(files, directory, 'ended');
@@ -151,7 +151,10 @@ export async function putResultAside(
   );
 }
 
-/** Keeps the newest attempts of each task (20), or none with `all`; returns the paths removed, relative to the private folder. */
+/**
+ * Keeps the newest attempts of each task (20), or none with `all`, and their raw events; those of a result that stands
+ * beside its task stay. Returns the paths removed, relative to the private folder.
+ */
 export async function pruneEnded(
   files: Files,
   directory: TaskDirectory,
@@ -159,7 +162,8 @@ export async function pruneEnded(
   dryRun: boolean,
 ): Promise<string[]> {
   const removed: string[] = [];
-  for (const folder of ['ended', 'raw']) {
+  const removedClaims = new Set<ClaimId>();
+  for (const folder of ['ended', 'raw'] as const) {
     const byTask = new Map<string, { name: string; attempt: number }[]>();
     for (const name of await listIfThere(files, `${directory.path}/${PRIVATE_DIRECTORY}/${folder}`)) {
       const match = /^([0-9a-f]{16})\.(\d+)\./.exec(name);
@@ -171,7 +175,11 @@ export async function pruneEnded(
     for (const group of byTask.values()) {
       group.sort((a, b) => b.attempt - a.attempt);
       const perAttempt = folder === 'raw' ? 2 : 1;
-      for (const { name } of all ? group : group.slice(KEPT_PER_TASK * perAttempt)) {
+      for (const [index, { name }] of group.entries()) {
+        const claim = name.split('.')[2] ?? '';
+        const isOld = index >= KEPT_PER_TASK * perAttempt;
+        if (!isOld && !(all && (folder === 'ended' || removedClaims.has(claim)))) continue;
+        removedClaims.add(claim);
         const path = `${folder}/${name}`;
         if (dryRun || (await removeIfThere(files, `${directory.path}/${PRIVATE_DIRECTORY}/${path}`)))
           removed.push(path);

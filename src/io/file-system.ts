@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
-import { errnoOf, EnvironmentError, isErrno, UsageError } from '../core/errors.ts';
+import { errnoOf, EnvironmentError, isErrno, isStorageError, UsageError } from '../core/errors.ts';
 import { PRIVATE_DIRECTORY } from '../core/task.ts';
 import {
   CREATE,
@@ -54,6 +54,10 @@ export async function openTaskDirectory(files: Files, path: string): Promise<Tas
   let check = { problem: 'not tested', hardLinks: false } as Awaited<ReturnType<typeof testRules>>;
   for (let tries = 0; check.problem && tries < TEST_TRIES; tries++) {
     await makePrivateDirectory(files, directory);
+    for (const folder of ['raw', 'ended'] as const) {
+      const inner = `${path}/${PRIVATE_DIRECTORY}/${folder}`;
+      if (await lookAt(files, inner)) await mustBeDirectory(files, inner);
+    }
     check = await testRules(files, directory);
   }
   if (check.problem) {
@@ -62,7 +66,19 @@ export async function openTaskDirectory(files: Files, path: string): Promise<Tas
       'keep the task files on a local disk',
     );
   }
+  await keepOutOfGit(files, directory);
   return { ...directory, hardLinks: check.hardLinks };
+}
+
+/** An agent's `git add -A` must not commit what is only ours. */
+async function keepOutOfGit(files: Files, directory: TaskDirectory): Promise<void> {
+  try {
+    const fd = await files.open(`${directory.path}/${PRIVATE_DIRECTORY}/.gitignore`, CREATE);
+    await files.write(fd, Buffer.from('*\n'), 0);
+    await files.close(fd);
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST', 'ENOENT') && !isStorageError(error)) throw error; // it is a kindness, not a need
+  }
 }
 
 /** As `openTaskDirectory`, for readers: it makes nothing and tests nothing. */
@@ -133,16 +149,22 @@ async function tryPrivateDirectory(
 ): Promise<void> {
   const path = `${directory.path}/${PRIVATE_DIRECTORY}`;
   await makeDirectory(files, path);
-  const stat = await files.lstat(path);
-  if (!stat.isDirectory())
-    throw new EnvironmentError(`${path} is ${describeType(stat)}, not a directory`, 'move it out of the way');
-  if (stat.dev !== (await files.lstat(directory.path)).dev) {
+  await mustBeDirectory(files, path);
+  if ((await files.lstat(path)).dev !== (await files.lstat(directory.path)).dev) {
     throw new EnvironmentError(
       `${path} is on another file system than its directory`,
       'unmount it: claims are made by hard links',
     );
   }
   await makeDirectory(files, `${path}/${folder}`);
+  await mustBeDirectory(files, `${path}/${folder}`);
+}
+
+/** A link could lead out of the task directory, and a file would fail every task in turn. */
+async function mustBeDirectory(files: Files, path: string): Promise<void> {
+  const stat = await files.lstat(path);
+  if (!stat.isDirectory())
+    throw new EnvironmentError(`${path} is ${describeType(stat)}, not a directory`, 'move it out of the way');
 }
 
 /**
@@ -161,7 +183,7 @@ export async function createPrivate(
     try {
       return await files.open(path, flags);
     } catch (error) {
-      if (!isErrno(error, 'ENOENT')) throw error;
+      if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
     }
     await makePrivateDirectory(files, directory, folder);
   }
@@ -212,6 +234,7 @@ async function testRules(
     await syncDirectory(files, directory.path);
     return { hardLinks };
   } catch (error) {
+    if (isErrno(error, 'ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM')) throw error; // no rule is broken
     return { problem: error instanceof Error ? error.message : String(error), hardLinks };
   } finally {
     await files.close(fd);

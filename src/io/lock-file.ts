@@ -169,6 +169,7 @@ function asClaimRecord(value: unknown): ClaimRecord | undefined {
     isText(value['claim']) &&
     /^[0-9a-f]{32}$/.test(value['claim']) &&
     isCount(value['attempt']) &&
+    value['attempt'] < 1e9 &&
     isText(value['run']) &&
     isText(value['at']) &&
     isHost(value['host']) &&
@@ -237,7 +238,10 @@ export class LockDraft {
   async claim(record: ClaimRecord): Promise<HeldLock | undefined> {
     const bytes = Buffer.concat([
       encodeLine(record, CLAIM.length),
-      blank(HEARTBEAT.length),
+      encodeLine(
+        { pid: record.owner.pid, seq: 0, at: record.at } satisfies HeartbeatRecord,
+        HEARTBEAT.length,
+      ),
       blank(OUTCOME.length),
     ]);
     const lock = `${this.#directory.path}/${markerOf.lock(record.task)}`;

@@ -172,7 +172,8 @@ function whyNotATask(
 function isMarkerBeside(name: string, listing: ReadonlySet<string>): boolean {
   const marker = parseMarker(name);
   if (!marker) return name === PRIVATE_DIRECTORY;
-  return marker.kind !== 'mirror' || listing.has(marker.task);
+  // A task file that was deleted while it ran leaves its markers for a moment.
+  return marker.kind !== 'mirror' || listing.has(marker.task) || listing.has(markerOf.lock(marker.task));
 }
 
 export type PromptRead =

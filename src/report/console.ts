@@ -3,7 +3,7 @@ import picocolors from 'picocolors';
 import { formatDuration } from '../core/duration.ts';
 import type { RunEvent, RunSummary } from '../core/event.ts';
 import { describeFailure, describeProblem, type EnvironmentProblem } from '../core/failure.ts';
-import type { RunOptions } from '../core/options.ts';
+import { DEFAULT_PATTERN, type RunOptions } from '../core/options.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { headline, printable } from '../core/printable.ts';
 import type { Detail } from '../core/requests.ts';
@@ -185,7 +185,7 @@ class ConsoleReporter {
       return this.#say(`${plural(this.#wouldRun, 'task')} would be run; nothing was changed.`);
     this.#unlessQuiet('');
     this.#say(this.#summaryLine(summary));
-    for (const [what, command] of nextSteps(summary, this.#options.paths))
+    for (const [what, command] of nextSteps(summary, this.#options.paths, this.#run))
       this.#say(`  ${what}${command && ` ${this.#paint.cyan(command)}`}`);
   }
 
@@ -242,12 +242,12 @@ export function urgent(
     case 'draining':
       return (
         `${paint.yellow('Shutting down gracefully:')} waiting for ${plural(event.running, 'running task')}, starting no other. ` +
-        `Ctrl-C again gives them back at once.\n`
+        `Ctrl-C again gives ${event.running === 1 ? 'it' : 'them'} back at once.\n`
       );
     case 'aborting':
       return (
         `${paint.yellow('Interrupted')} (${event.signal}): ending ${plural(event.running, 'agent')} ` +
-        `and giving their tasks back. Ctrl-C again leaves at once.\n`
+        `and giving back ${event.running === 1 ? 'its task' : 'their tasks'}. Ctrl-C again leaves at once.\n`
       );
     case 'stopped':
       return stopLine(event.problem, paint);
@@ -262,14 +262,22 @@ function stopLine(problem: EnvironmentProblem, paint: Paint): string {
 }
 
 /** What a person would want to type next: a sentence's beginning, and the command. */
-function nextSteps(summary: RunSummary, paths: readonly string[]): readonly (readonly [string, string])[] {
+function nextSteps(
+  summary: RunSummary,
+  paths: readonly string[],
+  options: RunOptions | undefined,
+): readonly (readonly [string, string])[] {
   // The arguments of a shell's glob would fill the screen.
-  const where =
+  const which =
     paths.length <= 2 ? paths.map((path) => ` ${printable(shellQuoted(path))}`).join('') : ' <paths>';
+  const patterns = (options?.patterns ?? []).filter((pattern) => pattern !== DEFAULT_PATTERN);
+  const where = which + patterns.map((pattern) => ` -p ${printable(shellQuoted(pattern))}`).join('');
   const steps: (readonly [string, string])[] = [];
   if (summary.failed + summary.leftFailed > 0) {
     steps.push(['why they failed:', `codex-worker status --detailed${where}`]);
-    steps.push(['to attempt them again, start the same command again', '']);
+    const again =
+      summary.leftFailed > 0 ? 'start the command without --no-retry-failed' : 'start the same command again';
+    steps.push([`to attempt them again, ${again}`, '']);
   } else if (summary.pending + summary.givenBack > 0)
     steps.push(['to go on, start the same command again', '']);
   if (summary.inProgressElsewhere > 0)

@@ -9,6 +9,7 @@
  * A task stands in it once, with the outcome of its last attempt in this run; `attempts`, `durationMs` and `usage` are of all
  * its attempts in this run. The fields of an outcome are those of `--json`.
  */
+import { randomBytes } from 'node:crypto';
 import { access, constants, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { EnvironmentError, errnoOf, isErrno, UsageError } from '../core/errors.ts';
@@ -104,9 +105,10 @@ export class ResultsFile {
         ...sums,
       })),
     };
-    const temporary = join(dirname(this.#path), `.${basename(this.#path)}.${process.pid}.tmp`);
+    // A name that an agent cannot foresee, created exclusively: what it may have put there is never written through.
+    const temporary = join(dirname(this.#path), `.codex-worker-${randomBytes(8).toString('hex')}.tmp`);
     try {
-      await writeFile(temporary, `${safeJson(document, 2)}\n`, { flag: 'w' });
+      await writeFile(temporary, `${safeJson(document, 2)}\n`, { flag: 'wx' });
       await rename(temporary, this.#path);
     } catch (failure) {
       await rm(temporary, { force: true });
@@ -135,7 +137,14 @@ export async function checkResultsFile(
   await access(directory, constants.W_OK | constants.X_OK).catch((error: unknown) => {
     throw refuse(`cannot be written: ${errnoOf(error)}`, 'name a file in a directory that is writable');
   });
-  if ((await kindOf(path)) === 'directory') throw refuse('is a directory', 'name a file');
+  if (Buffer.byteLength(basename(path)) > 255)
+    throw refuse('has too long a name', 'name it for example results.json');
+  const kind = await kindOf(path).catch((error: unknown) => {
+    throw refuse(`cannot be looked at: ${errnoOf(error)}`, 'name another file');
+  });
+  if (kind === 'directory') throw refuse('is a directory', 'name a file');
+  if (kind === 'other')
+    throw refuse('is not a regular file', 'for events on standard output there is --json');
   if (reservedPrefix(basename(path)))
     throw refuse('has a name that marks the state of a task', `name it for example results.json`);
   const target = join(directory, basename(path));
@@ -161,9 +170,10 @@ async function wouldBeTask(target: string, given: string, patterns: readonly str
   });
 }
 
-async function kindOf(path: string): Promise<'directory' | 'other' | undefined> {
+async function kindOf(path: string): Promise<'directory' | 'file' | 'other' | undefined> {
   try {
-    return (await stat(path)).isDirectory() ? 'directory' : 'other';
+    const found = await stat(path);
+    return found.isDirectory() ? 'directory' : found.isFile() ? 'file' : 'other';
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
     return undefined;

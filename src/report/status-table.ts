@@ -75,9 +75,17 @@ function detailOf(status: TaskStatus, now: Date): string {
     ...(status.attempt === undefined ? [] : [`attempt ${status.attempt}`]),
     ...(status.holder ? [describeHolder(status.holder)] : []),
     ...(status.since === undefined ? [] : [`since ${printable(status.since)} (${ago(status.since)})`]),
-    ...(status.heartbeatAt === undefined ? [] : [`last heartbeat ${ago(status.heartbeatAt)} ago`]),
+    ...(status.heartbeatAt === undefined ? [] : [heartbeat(status.heartbeatAt, now)]),
     ...(orphans.length > 0 ? [`orphaned: its agent still runs (${pids(orphans)})`] : []),
   ].join(', ');
+}
+
+/** For people, who look at their clock too: six heartbeats missed is worth a word, and decides nothing. */
+const SILENT_AFTER_MS = 30_000;
+
+function heartbeat(at: string, now: Date): string {
+  const ms = now.getTime() - Date.parse(at);
+  return `${ms > SILENT_AFTER_MS ? 'silent: ' : ''}last heartbeat ${formatDuration(ms)} ago`;
 }
 
 export function statusJson(report: StatusReport): string {

@@ -58,7 +58,9 @@ export function describeReap(result: ReapResult): string {
     case 'given-back':
       return 'given back';
     case 'rolled-forward':
-      return `its result was saved, it is ${result.state}`;
+      return result.state === 'completed'
+        ? 'its result was saved, it is completed'
+        : 'it is failed (status --detailed says why)';
     case 'gone':
       return 'someone else was faster';
     case 'unkillable':

@@ -201,7 +201,7 @@ const MISTAKES: readonly Mistake[] = [
     name: 'a glob that the shell left as it is',
     args: ['bug-*.md'],
     says: 'no such path: "bug-*.md"',
-    hint: 'the shell found no file for this pattern; --pattern takes one too, in quotes',
+    hint: 'no file has this name; a glob without quotes is expanded by the shell, and --pattern takes one in quotes',
   },
   {
     name: 'a lone dash',

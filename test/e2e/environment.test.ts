@@ -69,7 +69,7 @@ test('a CODEX_CMD that is not there is an error with a hint, before anything is 
   assert.equal(
     stderr,
     'codex-worker: Codex was not found: CODEX_CMD is /nowhere/codex, and there is no such program\n' +
-      '  hint: install it with "npm install -g @openai/codex", or set CODEX_CMD to its path\n',
+      '  hint: correct CODEX_CMD, or unset it to use the codex on PATH\n',
   );
   assert.deepEqual(await bench.ls(), ['a.md', 'b.md', 'c.md']);
 });
@@ -85,5 +85,21 @@ test('a CODEX_CMD that cannot be executed stops the run', async (t) => {
   assert.equal(code, 3, stdout + stderr);
   assert.match(stderr, /^Stopped: could not start Codex \(.*\/broken\): .*; no task was failed for it\.$/m);
   assert.match(stderr, /^ {2}hint: .*set CODEX_CMD to its path$/m);
+  await assertAllPending(bench);
+});
+
+test('a server that cannot be reached stops the run, and every task is still pending', async (t) => {
+  const bench = await makeCodexBench(t);
+  await writeTasks(bench, '');
+  await bench.server.close();
+
+  const { code, stdout, stderr } = await bench.run();
+
+  assert.equal(code, 3, stdout + stderr);
+  assert.match(
+    stderr,
+    /^Stopped: Codex could not reach the model's server: .*; no task was failed for it\.$/m,
+  );
+  assert.match(stderr, /^ {2}hint: look at the network/m);
   await assertAllPending(bench);
 });

@@ -59,7 +59,7 @@ test('the second Ctrl-C ends the agents and gives their tasks back within second
   const { code, stdout, stderr } = await run.ended(10_000);
 
   assert.equal(code, 130);
-  assert.match(stderr, /^Interrupted \(SIGINT\): ending 2 agents and giving their tasks back/m);
+  assert.match(stderr, /^Interrupted \(SIGINT\): ending 2 agents and giving back their tasks/m);
   assert.match(stdout, /^⏪ a\.md given back: interrupted$/m);
   assert.match(stdout, /^Summary: 0 completed, 0 failed, 2 given back, 3 pending/m);
   assert.deepEqual(await bench.leftovers(), []);
@@ -83,7 +83,7 @@ test('SIGTERM gives back at once, with exit code 143', async (t) => {
   const { code, stderr } = await run.ended(10_000);
 
   assert.equal(code, 143);
-  assert.match(stderr, /^Interrupted \(SIGTERM\): ending 1 agent and giving their tasks back/m);
+  assert.match(stderr, /^Interrupted \(SIGTERM\): ending 1 agent and giving back its task/m);
   assert.deepEqual(await completed(bench), []);
   assert.deepEqual(await bench.leftovers(), []);
   await assertResumes(bench, /^Summary: 2 completed, 0 failed/m);
@@ -180,4 +180,22 @@ test('a signal that comes before the first task is begun is no bug', async (t) =
   assert.ok(code === 143 || signal === 'SIGTERM', `${code} ${signal} ${stderr}`);
   assert.equal(stderr, '');
   assert.deepEqual(await bench.leftovers(), []);
+});
+
+test('a terminal that closes hangs up twice, and the tasks are given back all the same', async (t) => {
+  const bench = await makeCodexBench(t);
+  await bench.write('a.md', `Task a.\n${LONG_COMMAND}`);
+  const run = bench.start(anything);
+  await sleeps(bench, 1);
+
+  run.kill('SIGHUP');
+  await run.says(/^Interrupted \(SIGHUP\)/m);
+  run.kill('SIGHUP');
+  run.kill('SIGTERM');
+  const { code, stdout } = await run.ended(20_000);
+
+  assert.equal(code, 129);
+  assert.match(stdout, /^⏪ a\.md given back: interrupted$/m);
+  assert.deepEqual(await bench.leftovers(), []);
+  await assertResumes(bench, /^Summary: 1 completed, 0 failed/m);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, relative } from 'node:path';
+import { dirname, relative, resolve } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { EnvironmentError } from '../../src/core/errors.ts';
 import {
@@ -450,12 +450,16 @@ test('a Codex that is not there, or may not be executed, is said with what to do
     await assert.rejects(findCodex({ PATH: root, CODEX_CMD: named }, root), (error) => {
       assert.ok(error instanceof EnvironmentError, named);
       const shown = named.replace('\n', '\\n');
-      assert.equal(error.message, `Codex was not found: CODEX_CMD is ${shown}, and there is no such program`);
-      assert.match(error.hint ?? '', /npm install -g @openai\/codex/);
+      const why = existsSync(resolve(root, named))
+        ? 'that is not an executable file'
+        : 'there is no such program';
+      assert.equal(error.message, `Codex was not found: CODEX_CMD is ${shown}, and ${why}`);
+      assert.match(error.hint ?? '', named.includes(' ') ? /without arguments/ : /unset it/);
       return true;
     });
   await assert.rejects(findCodex({ PATH: root }, root), {
-    message: 'Codex was not found: codex is not on PATH: there is no such program',
+    message: 'Codex was not found: there is no codex on PATH',
+    hint: 'install it with "npm install -g @openai/codex", or set CODEX_CMD to its path',
   });
-  await assert.rejects(findCodex({ PATH: root, CODEX_CMD: '' }, root), /codex is not on PATH/);
+  await assert.rejects(findCodex({ PATH: root, CODEX_CMD: '' }, root), /there is no codex on PATH/);
 });

@@ -154,8 +154,8 @@ test('of each task the newest 20 attempts are kept, with their raw events', asyn
   const raw = `${directory.path}/.codex-worker/raw`;
   mkdirSync(raw);
   for (let attempt = 1; attempt <= 25; attempt++) {
-    const claim = newClaimId();
-    await put(attempt, 'retry');
+    const path = (await put(attempt, 'retry')) ?? '';
+    const claim = path.split('.').at(-3) ?? '';
     for (const extension of ['jsonl', 'stderr'] as const)
       writeFileSync(`${raw}/${rawName(TASK, attempt, claim, extension)}`, '');
   }
@@ -178,9 +178,15 @@ test('of each task the newest 20 attempts are kept, with their raw events', asyn
   assert.deepEqual(await pruneEnded(realFiles, directory, false, false), []);
   assert.equal((await readHistory(realFiles, directory, TASK)).nextAttempt, 26);
 
+  const standing = rawName(TASK, 26, newClaimId(), 'jsonl');
+  writeFileSync(`${raw}/${standing}`, '');
   await pruneEnded(realFiles, directory, true, false);
   assert.deepEqual(readdirSync(ended), ['not-ours.txt']);
-  assert.deepEqual(readdirSync(raw), []);
+  assert.deepEqual(
+    readdirSync(raw),
+    [standing],
+    'the raw events of a result that stands beside its task stay',
+  );
 });
 
 test('when nothing was ever put aside there is nothing to prune', async (t) => {

@@ -17,7 +17,7 @@ test('a directory on a file system that keeps the rules is opened, and nothing b
   assert.equal(directory.hardLinks, true);
   assert.match(directory.id, /^\d+:\d+$/);
   assert.deepEqual(readdirSync(path), ['.codex-worker']);
-  assert.deepEqual(readdirSync(`${path}/.codex-worker`), ['tmp']);
+  assert.deepEqual(readdirSync(`${path}/.codex-worker`), ['.gitignore', 'tmp']);
   assert.deepEqual(readdirSync(`${path}/.codex-worker/tmp`), []);
   assert.deepEqual(await openTaskDirectory(realFiles, path), directory);
 });

@@ -107,12 +107,12 @@ test('a claim is read back as it was made, with its heartbeat and its outcome', 
   assert.equal(claimIdIn(lock), record.claim);
 });
 
-test('a claim without heartbeat and outcome has none', async (t) => {
+test('a new claim has its first heartbeat and no outcome', async (t) => {
   const directory = taskDirectory(scratch(t));
   await (await makeClaim(directory, claimRecord(TASK))).close();
   const lock = await readLock(realFiles, directory, TASK);
   assert.equal(lock.kind, 'claim');
-  assert.equal(lock.heartbeat, undefined);
+  assert.equal(lock.heartbeat?.seq, 0);
   assert.equal(lock.outcome, undefined);
 });
 
@@ -442,8 +442,8 @@ test('a holder learns that its claim is lost when the name is gone or leads to a
   assert.equal(await successor.isMine(), true);
   const read = await readLock(realFiles, directory, TASK);
   assert.equal(
-    read.kind === 'claim' && read.heartbeat,
-    undefined,
+    read.kind === 'claim' && read.heartbeat?.seq,
+    0,
     'the late owner wrote into its successor’s file',
   );
   await lock.close();
