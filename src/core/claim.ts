@@ -22,6 +22,9 @@ export interface Host {
   readonly uid: number;
 }
 
+/** Attempts are counted up to here and no further: a number that somebody made up must not outgrow the lock file. */
+export const MOST_ATTEMPTS = 999_999_999;
+
 /** A pid alone is reused; with its start time (clock ticks since boot, as text) it names one process. */
 export interface ProcessStart {
   readonly pid: number;

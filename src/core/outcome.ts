@@ -37,7 +37,7 @@ export type ReturnReason =
 
 /** Why nothing was run. */
 export type SkipReason =
-  'already-claimed' | 'already-completed' | 'failed-elsewhere' | 'task-changed' | 'task-gone';
+  'already-claimed' | 'already-completed' | 'failed-elsewhere' | 'task-changed' | 'task-gone' | 'interrupted';
 
 export type Outcome =
   | {

@@ -6,7 +6,7 @@
  * wait for, and a state is never remembered when it can be read.
  */
 import { newClaimId, type ClaimId } from '../core/claim.ts';
-import { InvariantError } from '../core/errors.ts';
+import { EnvironmentError, InvariantError } from '../core/errors.ts';
 import type { RunEvent, RunSummary } from '../core/event.ts';
 import type { EnvironmentProblem } from '../core/failure.ts';
 import type { RunOptions } from '../core/options.ts';
@@ -231,7 +231,7 @@ export class Coordinator {
         );
         return put({ kind: 'held' });
       case 'blocked':
-        this.#hold(task, result.why, 'the next run tries again');
+        this.#hold(task, result.why, `if nobody works on it: codex-worker clean --force ${task.label}`);
         return put({ kind: 'held' });
       default:
         return unreachable(result);
@@ -282,6 +282,7 @@ export class Coordinator {
     try {
       outcome = await attempt(order, (news) => this.#hear(task, order, news));
     } catch (error) {
+      if (error instanceof EnvironmentError) throw error; // no attempt can begin here at all
       outcome = this.#crashed(task, error);
     } finally {
       this.#inHand.delete(order.claim);
@@ -390,6 +391,7 @@ export class Coordinator {
   #afterSkip(reason: SkipReason): Standing {
     switch (reason) {
       case 'already-claimed':
+      case 'interrupted':
       case 'task-changed': // it is being edited; the next look takes it as it is then
         return { kind: 'elsewhere' };
       case 'already-completed':

@@ -20,7 +20,7 @@ const TOO_LONG: AgentEvent = {
   text: `a line of more than ${MAX_LINE / 1_048_576} MiB is left out here; the raw events have it`,
 };
 /** What one attempt may print in all. */
-const MAX_OUTPUT_BYTES = 1_073_741_824;
+export const MAX_OUTPUT_BYTES = 1_073_741_824;
 
 /** Resolves when both outputs are closed. A disk that refuses the log ends the child; it does not throw. */
 export async function listen(

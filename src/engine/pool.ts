@@ -12,11 +12,11 @@
  *   with means that the thread is gone. Its children's gates closed with it; their watchers end them.
  */
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { ClaimId } from '../core/claim.ts';
-import { InvariantError } from '../core/errors.ts';
+import { EnvironmentError, InvariantError } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { AbortMessage, AttemptNews, AttemptOrder } from './order.ts';
 
@@ -45,6 +45,26 @@ export class AttemptPool {
     this.#pool.on('error', (error: unknown) =>
       onTrouble(`a worker thread failed: ${error instanceof Error ? error.message : String(error)}`),
     );
+  }
+
+  /**
+   * Throws EnvironmentError when a worker could not even be loaded: piscina would start threads for ever, and no task
+   * that was handed to it would end.
+   */
+  static async open(
+    concurrency: number,
+    onTrouble: (message: string) => void,
+    filename = WORKER,
+  ): Promise<AttemptPool> {
+    try {
+      await import(pathToFileURL(filename).href);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new EnvironmentError(`codex-worker is not installed whole: ${why}`, 'install it again', {
+        cause: error,
+      });
+    }
+    return new AttemptPool(concurrency, onTrouble, filename);
   }
 
   /** Runs one attempt. Rejects only when its thread died: then the claim is the caller's to sweep and settle. */

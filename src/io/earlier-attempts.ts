@@ -5,7 +5,7 @@
  * Losing this folder loses counts and old logs, nothing else.
  */
 import { createHash } from 'node:crypto';
-import { isClaimId, type ClaimId } from '../core/claim.ts';
+import { isClaimId, MOST_ATTEMPTS, type ClaimId } from '../core/claim.ts';
 import { isErrno } from '../core/errors.ts';
 import { markerOf, PRIVATE_DIRECTORY } from '../core/task.ts';
 import { listIfThere, lookAt, removeIfThere, type Files } from './files.ts';
@@ -87,9 +87,9 @@ export async function readHistory(files: Files, directory: TaskDirectory, task: 
     if (header) results.push(header.attempt);
   }
   const lastResult = Math.max(0, ...results);
-  const since = ended.filter(({ attempt }) => attempt > lastResult);
+  const since = ended.filter(({ attempt }) => attempt > lastResult || attempt === MOST_ATTEMPTS);
   return {
-    nextAttempt: 1 + Math.max(lastResult, ...ended.map(({ attempt }) => attempt)),
+    nextAttempt: Math.min(MOST_ATTEMPTS, 1 + Math.max(lastResult, ...ended.map(({ attempt }) => attempt))),
     retriesUsed: since.filter(({ kind }) => kind === 'retry').length,
     deaths: since.filter(({ kind }) => kind === 'died').length,
   };

@@ -25,15 +25,16 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import type {
-  ChildIdentity,
-  ClaimId,
-  ClaimRecord,
-  HeartbeatRecord,
-  Host,
-  OutcomeRecord,
-  ProcessIdentity,
-  ProcessStart,
+import {
+  MOST_ATTEMPTS,
+  type ChildIdentity,
+  type ClaimId,
+  type ClaimRecord,
+  type HeartbeatRecord,
+  type Host,
+  type OutcomeRecord,
+  type ProcessIdentity,
+  type ProcessStart,
 } from '../core/claim.ts';
 import { InvariantError, isErrno } from '../core/errors.ts';
 import { markerOf } from '../core/task.ts';
@@ -169,7 +170,7 @@ function asClaimRecord(value: unknown): ClaimRecord | undefined {
     isText(value['claim']) &&
     /^[0-9a-f]{32}$/.test(value['claim']) &&
     isCount(value['attempt']) &&
-    value['attempt'] < 1e9 &&
+    value['attempt'] <= MOST_ATTEMPTS &&
     isText(value['run']) &&
     isText(value['at']) &&
     isHost(value['host']) &&

@@ -95,6 +95,19 @@ const ps = (...which: string[]) => {
   }
 };
 
+/** Own processes as `ps -E` shows them: command and environment in one line, its entries apart by blanks. */
+export function parsePsEnvironments(text: string): Map<number, Buffer> {
+  const lines = text.split('\n').map((line) => /^\s*(\d+)\s+(.*)$/.exec(line));
+  return new Map(
+    lines.flatMap((match) =>
+      match ? [[Number(match[1]), Buffer.from(match[2]?.replaceAll(' ', '\0') ?? '')]] : [],
+    ),
+  );
+}
+
+/** As of the last list: one ps for all processes, not one for each. */
+let darwinEnvironments = new Map<number, Buffer>();
+
 const darwinTable: ProcessTable = {
   stat: (pid) => {
     const text = ps('-p', String(pid));
@@ -103,13 +116,15 @@ const darwinTable: ProcessTable = {
   list: () => {
     const text = ps('-ax');
     if (text === undefined) throw new Error('ps cannot list the processes'); // "nothing is left" would be a guess
+    const options = { encoding: 'utf8', maxBuffer: 64 * 1_048_576 } as const;
+    darwinEnvironments = parsePsEnvironments(execFileSync('ps', ['-axEww', '-o', 'pid=,command='], options));
     return text
       .split('\n')
       .map(parsePsLine)
       .filter((stat) => stat !== undefined);
   },
   hasOpen: () => undefined,
-  environment: () => undefined,
+  environment: (pid) => darwinEnvironments.get(pid),
 };
 
 const blindTable: ProcessTable = {
@@ -174,6 +189,13 @@ export function thisProcess(): ProcessIdentity {
     };
   }
   return current;
+}
+
+/** How many files this process may have open (Node raises the soft limit to the hard one); `undefined` when unknown. */
+export function openFileLimit(): number | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const limit = /^Max open files +\d+ +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+  return limit === undefined ? undefined : Number(limit);
 }
 
 /** A process identity as part of a file name, so that what it left behind can be judged from a listing alone. */

@@ -43,6 +43,7 @@ const SKIPPED: Readonly<Record<SkipReason, string>> = {
   'failed-elsewhere': 'it failed while this run was on',
   'task-changed': 'it changed while it was being claimed',
   'task-gone': 'it is gone',
+  interrupted: 'the run was interrupted before it began',
 };
 
 export function describeSkip(reason: SkipReason): string {

@@ -97,6 +97,27 @@ test('a text keeps its lines and tabs, and loses its colours', () => {
   assert.equal(printableText('a\r\nb\rc\n\t\x1b[1md\x1b[0m \x07'), 'a\nb\nc\n\td \\x07');
 });
 
+test('a text loses titles and links too, and keeps what the link says', () => {
+  const link = (end: string) => `\x1b]8;;http://evil${end}here\x1b]8;;${end}`;
+  assert.equal(printableText(`a\x1b]0;title\x07b ${link('\x07')} ${link('\x1b\\')}`), 'ab here here');
+  assert.equal(printableText('\x1b[38;2;1;2;3mc\x1b[?25l\x1b[2 qd'), 'cd');
+});
+
+test('hostile text is made printable in a time that grows no faster than the text', () => {
+  const n = 300_000;
+  for (const [what, text] of [
+    ['an OSC that never ends', `\x1b${';#'.repeat(n)}`],
+    ['a CSI that never ends', `\x1b[${'0;'.repeat(n)}`],
+    ['many OSC that never end', '\x1b]0;'.repeat(n)],
+    ['many CSI that never end', '\x1b['.repeat(n)],
+  ] as const) {
+    const started = performance.now();
+    for (const show of [printableText, printable, headline]) show(text);
+    // Seconds are generous for a megabyte or two even on a busy machine, and quadratic time would be minutes.
+    assert.ok(performance.now() - started < 6_000, `${what}: ${performance.now() - started} ms`);
+  }
+});
+
 test('a headline is the first line that says something, cut to its length between characters', () => {
   assert.equal(headline('\n  \n\t first \nsecond'), 'first');
   assert.equal(headline(' \n\t'), '');

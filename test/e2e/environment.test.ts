@@ -103,3 +103,15 @@ test('a server that cannot be reached stops the run, and every task is still pen
   assert.match(stderr, /^ {2}hint: look at the network/m);
   await assertAllPending(bench);
 });
+
+test('too few open files for the concurrency are said before anything is claimed', async (t) => {
+  const bench = await makeBench(t, { CODEX_CMD: '/bin/true' });
+  await writeTasks(bench, '');
+
+  const { code, stderr } = await bench.shell('ulimit -n 200; exec codex-worker --concurrency 64');
+
+  assert.equal(code, 3, stderr);
+  assert.match(stderr, /^codex-worker: --concurrency 64 needs about \d+ open files, and the limit is 200$/m);
+  assert.match(stderr, /^ {2}hint: raise it \(ulimit -n\), or lower --concurrency$/m);
+  assert.deepEqual(await bench.ls(), ['a.md', 'b.md', 'c.md']);
+});

@@ -150,6 +150,19 @@ test(
   },
 );
 
+test('--kill leaves a process alone of which nobody can see what it has open', { skip }, async (t) => {
+  const machine = makeMachine(t);
+  const { owner } = await makeOwner(t, machine, true);
+  const world: World = { ...realWorld(), table: { ...realProcesses, hasOpen: () => undefined } };
+  const result = await killOwner(world, machine.directory, 'fix.md', REAP);
+  assert.match(
+    result.kind === 'not-killed' ? result.why : result.kind,
+    /^it cannot be seen whether process /,
+  );
+  assert.equal(hasEnded(owner), false);
+  assert.ok(machine.has('.lock-fix.md'));
+});
+
 for (const [where, host] of [
   ['on another host', { name: 'there', machine: 'machine-9', boot: 'boot-9' }],
   ['in another container', { pidns: '1' }],
@@ -206,6 +219,41 @@ test('clean --force breaks a damaged lock of any kind, and touches no log', asyn
     assert.equal(machine.has('.lock-fix.md'), false, name);
     assert.ok(machine.has(`.exec_log-fix.md.${'a'.repeat(32)}`), name);
   }
+});
+
+test(
+  'clean --force frees a task whose lock names a living process that does not have it open, and spares the process',
+  { skip },
+  async (t) => {
+    const machine = makeMachine(t);
+    const { owner } = await makeOwner(t, machine, false);
+    const asked = asking(true);
+    const report = await cleanIn(machine, { force: 'fix.md' }, asked);
+    assert.match(
+      asked.questions.join(),
+      /process \d+, which its lock file names, does not have that file open/,
+    );
+    assert.deepEqual(
+      report.actions.map(({ done: what }) => what),
+      ['forced'],
+      told(report).join(),
+    );
+    assert.deepEqual(leftovers(machine), []);
+    assert.equal(hasEnded(owner), false);
+  },
+);
+
+test('clean --force leaves the task of a process that has its lock open', { skip }, async (t) => {
+  const machine = makeMachine(t);
+  const { owner } = await makeOwner(t, machine, true);
+  const asked = asking(true);
+  const report = await cleanIn(machine, { force: 'fix.md' }, asked);
+  assert.deepEqual(told(report), [
+    `fix.md: skipped: process ${owner.pid} works on it; --kill ends that process`,
+  ]);
+  assert.deepEqual(asked.questions, []);
+  assert.ok(machine.has('.lock-fix.md'));
+  assert.equal(hasEnded(owner), false);
 });
 
 test('clean --force says why it cannot remove a directory in the place of a lock', async (t) => {

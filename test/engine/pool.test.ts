@@ -279,3 +279,11 @@ test('a worker thread is the same process as the main thread', async (t) => {
   pool.abort();
   await outcome;
 });
+
+test('a worker that cannot be loaded is an error at once; piscina alone would start threads for ever', async () => {
+  const missing = fileURLToPath(new URL('no-such-worker.mjs', import.meta.url));
+  await assert.rejects(AttemptPool.open(1, assert.fail, missing), {
+    name: 'EnvironmentError',
+    message: /^codex-worker is not installed whole: /,
+  });
+});

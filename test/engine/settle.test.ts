@@ -199,6 +199,23 @@ test('a holder on another host is never judged, unless a person says that it is 
   assert.deepEqual(leftovers(machine), []);
 });
 
+test('a damaged right blocks for a minute, unless a person says that nobody works on the task', async (t) => {
+  const machine = makeMachine(t);
+  const owner = machine.boot();
+  const claim = await makeClaim(owner, machine, { outcome: 'done' });
+  await claim.close();
+  machine.kill(owner);
+  machine.write(`.break-${claim.id}.1`, 'garbage');
+  const result = await settleAs(machine.boot(), machine, claim.id);
+  assert.deepEqual(result, { kind: 'blocked', why: `.break-${claim.id}.1 is damaged` });
+  const before = machine.now;
+  const forced = await settleAs(machine.boot(), machine, claim.id, { trustElsewhereIsDead: true });
+  assert.equal(forced.kind, 'settled');
+  assert.equal(machine.now, before, 'it waited');
+  assert.ok(machine.has(done));
+  assert.deepEqual(leftovers(machine), []);
+});
+
 test('a holder from an earlier boot of this machine is passed over after 30 s of own looks', async (t) => {
   const machine = makeMachine(t);
   const before = machine.boot({}, { boot: 'boot-1' });

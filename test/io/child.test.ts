@@ -14,7 +14,7 @@ import {
   sweep,
   type GatedChild,
 } from '../../src/io/child.ts';
-import { isRunning, realProcesses } from '../../src/io/process-identity.ts';
+import { isRunning, realProcesses, type ProcessTable } from '../../src/io/process-identity.ts';
 import { eventually, scratch } from '../rig/scratch.ts';
 
 const linux = { skip: process.platform === 'linux' ? false : 'reads /proc' };
@@ -244,6 +244,27 @@ describe('the child', { concurrency: true, ...linux }, () => {
     assert.deepEqual(await endOrphans(newClaimId(), { ...recorded, start: stat.start }, realProcesses), []);
     assert.ok(isThere(pid));
   });
+
+  for (const [who, environment] of [
+    ['whose environment cannot be read', undefined],
+    ['that does not carry the cookie', Buffer.from('HOME=/\0')],
+  ] as const)
+    test(`exactly the process that a lock file names, but ${who}, is left alone`, async (t) => {
+      const stranger = bystander(t);
+      const pid = stranger.pid ?? 0;
+      const stat = realProcesses.stat(pid);
+      assert.ok(typeof stat === 'object' && stat.pgid === pid, 'it is no leader of a group');
+      const table: ProcessTable = {
+        ...realProcesses,
+        environment: (which) => (which === pid ? environment : realProcesses.environment(which)),
+      };
+      const recorded = { pid, pgid: pid, start: stat.start };
+      const claim = newClaimId();
+      assert.deepEqual(survivors(claim, recorded, table), []);
+      assert.deepEqual(await endOrphans(claim, recorded, table), []);
+      assert.deepEqual(await sweep(claim, recorded, table), []);
+      assert.ok(isThere(pid));
+    });
 
   test('a process that cannot be ended is named after ten seconds, and one that is this process is never touched', async () => {
     const claim = newClaimId();

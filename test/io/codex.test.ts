@@ -147,6 +147,7 @@ test('what Codex says before its first event is on its standard error', () => {
     ['Error: Missing environment variable: `K`.\n', 1, 'not-logged-in', /^Missing environment/],
     ['Error: failed to load configuration: bad toml\n', 1, 'exited-nonzero', /^failed to load/],
     ['2026 WARN x\nError: the reason\n2026 INFO bye\n', 1, 'exited-nonzero', /^the reason$/],
+    [`${GATE_NAME}: 0: Cannot fork\n`, 2, 'codex-not-started', /^Cannot fork$/],
     [`${GATE_NAME}: 22: exec: /opt/codex: not found\n`, 127, 'codex-not-started', /not found$/],
     [
       `${GATE_NAME}: 22: exec: /opt/codex: Permission denied\n`,

@@ -14,8 +14,9 @@ import {
   type EndedKind,
 } from '../../src/io/earlier-attempts.ts';
 import { realFiles } from '../../src/io/files.ts';
+import { readLock } from '../../src/io/lock-file.ts';
 import { scratch } from '../rig/scratch.ts';
-import { taskDirectory } from './rig.ts';
+import { claimRecord, makeClaim, taskDirectory } from './rig.ts';
 
 const TASK = 'fix.md';
 
@@ -147,6 +148,31 @@ test('a result that was copied back and edited does not overwrite the one that w
   assert.equal(readFileSync(first, 'utf8'), text);
   assert.equal(readFileSync(second, 'utf8'), `${text} and edited`);
   assert.equal(readdirSync(ended).length, 2);
+});
+
+test('an attempt number that somebody made up never grows into one that a lock file cannot hold', async (t) => {
+  const most = 999_999_999;
+  for (const made of ['9'.repeat(30), '9007199254740993', '1000000000', String(most)]) {
+    const { directory, put, history, ended } = place(t);
+    const [name = ''] = [await put(1, 'retry')];
+    renameSync(name, name.replace(/\.1\./, `.${made}.`));
+    const { nextAttempt } = await history();
+    assert.equal(nextAttempt, Number(made) === most ? most : 1, made);
+    await (await makeClaim(directory, claimRecord(TASK, { attempt: nextAttempt }))).close();
+    assert.equal((await readLock(realFiles, directory, TASK)).kind, 'claim', made);
+    await put(nextAttempt, 'retry');
+    assert.equal(readdirSync(ended).length, 2, made);
+    assert.ok((await history()).retriesUsed >= 1, `after ${made} no retry counts`);
+  }
+});
+
+test('where the highest attempt number is taken, retries after a result count all the same', async (t) => {
+  const { put, publish, history } = place(t);
+  publish('failed', logText(999_999_999));
+  assert.equal((await history()).nextAttempt, 999_999_999);
+  await put(999_999_999, 'retry');
+  await put(999_999_999, 'died');
+  assert.deepEqual(await history(), { nextAttempt: 999_999_999, retriesUsed: 1, deaths: 1 });
 });
 
 test('of each task the newest 20 attempts are kept, with their raw events', async (t) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, statSync, openSync, closeSync, writeFileSync } from 'node:fs';
+import { carries } from '../../src/io/child.ts';
 import { test } from 'node:test';
 import type { Host, ProcessIdentity } from '../../src/core/claim.ts';
 import {
@@ -11,6 +12,7 @@ import {
   isTokenOfTheDead,
   judge,
   parseProcStat,
+  parsePsEnvironments,
   parsePsLine,
   realProcesses,
   thisProcess,
@@ -202,8 +204,8 @@ test('this process sees itself, always as the same', linux, () => {
 });
 
 test('a process is alive while it is stopped, and dead as soon as it is a zombie', linux, async (t) => {
-  // The child of the shell stays a zombie, because the shell that should wait for it sleeps in its place.
-  const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
+  // The child of the shell stays a zombie, because the shell is another program by the time it ends, which waits for nobody.
+  const parent = spawn('sh', ['-c', 'sleep 0.3 & echo $!; exec sleep 60'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   t.after(() => parent.kill('SIGKILL'));
@@ -244,4 +246,13 @@ test('a file that a process holds open is seen, and one that it does not is not'
   assert.equal(realProcesses.environment(2 ** 30), undefined);
   assert.equal(realProcesses.stat(2 ** 30), 'gone');
   assert.ok(realProcesses.environment(process.pid)?.includes('PATH='));
+});
+
+test('the environments that ps -E shows are found by their exact entries', () => {
+  const found = parsePsEnvironments(
+    '  811 codex exec - HOME=/h CODEX_WORKER_CLAIM=abc TERM=x\n    1 launchd\n\n',
+  );
+  assert.deepEqual([...found.keys()], [811, 1]);
+  assert.ok(carries(found.get(811) ?? Buffer.alloc(0), Buffer.from('CODEX_WORKER_CLAIM=abc')));
+  assert.ok(!carries(found.get(811) ?? Buffer.alloc(0), Buffer.from('CODEX_WORKER_CLAIM=ab')));
 });
