@@ -28,10 +28,10 @@ export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
 }
 
 /** https://no-color.org and https://force-color.org: set and not empty decides; otherwise a terminal gets colours. */
-export function wantsColours(env: NodeJS.ProcessEnv, isTerminal: boolean): boolean {
+export function wantsColours(env: NodeJS.ProcessEnv, isTerminal: boolean | undefined): boolean {
   if (env['NO_COLOR']) return false;
   if (env['FORCE_COLOR']) return env['FORCE_COLOR'] !== '0' && env['FORCE_COLOR'] !== 'false';
-  return isTerminal && env['TERM'] !== 'dumb';
+  return isTerminal === true && env['TERM'] !== 'dumb'; // isTTY is undefined where there is none, whatever its type says
 }
 
 /** Streams whose reader is gone. Node revives its own streams after an error, so `destroyed` does not tell. */

@@ -43,3 +43,17 @@ test(
     assert.equal(await text(child.stderr), 'codex-worker: standard output is incomplete: ENOSPC\n');
   },
 );
+
+test('a pipe gets no colours, in continuous integration neither', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'codex-worker-output-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  await writeFile(join(directory, 'fix.md'), 'Do it\n');
+  const child = spawn(process.execPath, ['--import', TSX, CLI, '--mode', 'dry-run'], {
+    cwd: directory,
+    env: { PATH: process.env['PATH'], CODEX_CMD: '/bin/true', CI: 'true', TERM: 'xterm' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = (await text(child.stdout)) + (await text(child.stderr));
+  assert.match(output, /^fix\.md would be run/m);
+  assert.ok(!output.includes('\u001b'), output);
+});
