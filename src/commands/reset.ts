@@ -8,7 +8,7 @@ import { judgeTask, reap } from '../engine/reaper.ts';
 import { SilenceWatch } from '../engine/silence.ts';
 import { realWorld, type World } from '../engine/world.ts';
 import { openTaskDirectory } from '../io/file-system.ts';
-import { removeIdentityFile } from '../io/lock-file.ts';
+import { removeIdentityFile } from '../io/break-right.ts';
 import { discover, lookAtState, type TaskDirectory } from '../io/task-directory.ts';
 import { killed, type Confirm } from './clean.ts';
 

@@ -17,7 +17,7 @@ import { runTool } from '../io/child.ts';
 import { codexArguments, findCodex, type CodexCommand } from '../io/codex.ts';
 import { openTaskDirectory } from '../io/file-system.ts';
 import { lookAt } from '../io/files.ts';
-import { removeIdentityFile } from '../io/lock-file.ts';
+import { removeIdentityFile } from '../io/break-right.ts';
 import { openFileLimit } from '../io/process-identity.ts';
 import { discover, readPrompt, type Discovery, type TaskDirectory } from '../io/task-directory.ts';
 import { cleanStale } from './clean.ts';

@@ -132,10 +132,10 @@ export class Coordinator {
     this.#lookedAt = now;
     for (const task of this.#standings.in('elsewhere', 'suspect', 'held')) {
       const state = await lookAtState(this.#world.files, task);
+      const isLocked = state === 'in-progress' || (state === 'completed' && (await this.#isLocked(task)));
       const isHeld = this.#standings.of(task)?.kind === 'held';
-      if (isHeld && state === 'in-progress') continue; // nothing of ours can change that, and the run must end
-      if (state === 'in-progress' || (state === 'completed' && (await this.#isLocked(task))))
-        await this.#judge(task, state);
+      if (isHeld && isLocked) continue; // nothing of ours can change that, and the run must end
+      if (isLocked) await this.#judge(task, state);
       else this.#standings.move(task, await this.#standingAfterOthers(task, state));
     }
   }

@@ -20,15 +20,8 @@ import { unreachable } from '../core/unreachable.ts';
 import { putAside, putResultAside, readHistory, type EndedKind } from '../io/earlier-attempts.ts';
 import { createHash } from 'node:crypto';
 import { APPEND, lookAt, READ, removeIfThere, renameIfThere, syncDirectory } from '../io/files.ts';
-import {
-  claimIdIn,
-  readLock,
-  readRight,
-  recordOutcomeFor,
-  takeRight,
-  writeIdentityFile,
-  type LockRead,
-} from '../io/lock-file.ts';
+import { claimIdIn, readLock, recordOutcomeFor, type LockRead } from '../io/lock-file.ts';
+import { readRight, takeRight, writeIdentityFile } from '../io/break-right.ts';
 import { isSameProcess, judge } from '../io/process-identity.ts';
 import { isOwnLog, lastWords } from '../io/result-log.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';

@@ -1,15 +1,11 @@
 /**
- * The lock file `.lock-T` and the break right `.break-X.n`: their bytes and the single steps on them. The order of the
- * steps is the protocol, and lives in engine/attempt.ts (claim) and engine/settle.ts (everything that ends a claim).
+ * The lock file `.lock-T`: its layout and the single steps on it. The order of the steps is the protocol, and lives in
+ * engine/claim-task.ts, engine/attempt.ts and engine/settle.ts. Its counterpart is the break right, in io/break-right.ts.
  *
  * WHAT A LOCK FILE PROMISES. It appears complete, by link(2), and only if the name was free: there is no empty and no
  * half-written lock. It names one claim X, an id that is used once: when X has left the file it is gone for ever, so
  * "X is gone" is a fact that may be acted on late. Nobody unlinks it but the holder of X's break right, who has read X
  * in it *after* getting the right.
- *
- * WHAT A BREAK RIGHT PROMISES. It is a hard link to its holder's identity file, so it too appears complete. Its name
- * carries X: a right that is obtained late, when X is gone, is a right to nothing. It passes on to the next name
- * (`.break-X.2`, …) only when its holder is certainly dead, and is removed only when X is gone.
  *
  * Why so much: POSIX has no "unlink this name only if it is still that file", so with a plain lock file two processes
  * that both judged X dead can remove X and then its successor Y.
@@ -17,39 +13,28 @@
  * CALLING SEQUENCE of an owner: `LockDraft.create` → `claim` (`undefined`: somebody else holds the task, or we cannot
  * know; give up) → `renew` every few seconds (`lost`: stop the child) → `recordOutcome` → settle() → `close`.
  *
- * LAYOUT, 4096 bytes at fixed offsets; each line is JSON, space padding, 8 hex digits of its CRC-32, newline:
+ * LAYOUT, 4096 bytes at fixed offsets, three lines (io/lock-line.ts):
  *   @0 3072 the claim, written once, before the file is visible · @3072 512 heartbeat · @3584 512 blank, later the outcome
  *
  * On a file system without hard links the lock and the right are created in place: safety is the same, but a kill
  * between create and write leaves a damaged file that a person has to remove (`clean --force`).
  */
-import { createHash, randomBytes } from 'node:crypto';
-import { crc32 } from 'node:zlib';
-import {
-  MOST_ATTEMPTS,
-  type ChildIdentity,
-  type ClaimId,
-  type ClaimRecord,
-  type HeartbeatRecord,
-  type Host,
-  type OutcomeRecord,
-  type ProcessIdentity,
-  type ProcessStart,
-} from '../core/claim.ts';
-import { InvariantError, isErrno } from '../core/errors.ts';
+import { createHash } from 'node:crypto';
+import type { ClaimId, ClaimRecord, HeartbeatRecord, OutcomeRecord, ProcessIdentity } from '../core/claim.ts';
+import { isErrno } from '../core/errors.ts';
 import { markerOf } from '../core/task.ts';
+import { createPrivate } from './file-system.ts';
 import {
   CREATE,
   lookAt,
   OVERWRITE,
   readSmall,
   removeIfThere,
-  renameIfThere,
   sameFile,
   type BigIntStats,
   type Files,
 } from './files.ts';
-import { createPrivate } from './file-system.ts';
+import { asClaimRecord, asHeartbeat, asOutcome, decodeLine, encodeLine } from './lock-line.ts';
 import { identityToken } from './process-identity.ts';
 import { temporaryPath, type TaskDirectory } from './task-directory.ts';
 
@@ -57,31 +42,6 @@ const CLAIM = { offset: 0, length: 3_072 };
 const HEARTBEAT = { offset: 3_072, length: 512 };
 const OUTCOME = { offset: 3_584, length: 512 };
 const LOCK_BYTES = 4_096;
-
-/** One line of a lock file. Throws InvariantError when `value` does not fit. */
-export function encodeLine(value: unknown, length: number): Buffer {
-  const json = Buffer.from(JSON.stringify(value));
-  const room = length - 9;
-  if (json.length > room)
-    throw new InvariantError(`${json.length} bytes do not fit into a lock file line of ${room}`);
-  const crc = crc32(json).toString(16).padStart(8, '0');
-  return Buffer.concat([json, Buffer.alloc(room - json.length, ' '), Buffer.from(`${crc}\n`)]);
-}
-
-/** The value of a line; `undefined` when it is blank, torn or otherwise not what `encodeLine` writes. */
-export function decodeLine(line: Buffer): unknown {
-  if (line.length < 10 || line.at(-1) !== 0x0a) return undefined;
-  let end = line.length - 9;
-  while (end > 0 && line[end - 1] === 0x20) end--;
-  const json = line.subarray(0, end);
-  if (crc32(json).toString(16).padStart(8, '0') !== line.subarray(-9, -1).toString('latin1'))
-    return undefined;
-  try {
-    return JSON.parse(json.toString('utf8'));
-  } catch {
-    return undefined; // blank: the CRC of nothing is right, and nothing is not JSON
-  }
-}
 
 const blank = (length: number) => Buffer.concat([Buffer.alloc(length - 1, ' '), Buffer.from('\n')]);
 
@@ -142,57 +102,6 @@ function pseudoClaimId(stat: BigIntStats, content: Buffer): ClaimId {
 /** The claim id that a lock read holds; a damaged lock holds its pseudo id. */
 export function claimIdIn(lock: LockRead): ClaimId | undefined {
   return lock.kind === 'claim' ? lock.record.claim : lock.kind === 'damaged' ? lock.pseudoId : undefined;
-}
-
-type Fields = Record<string, unknown>;
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const isText = (value: unknown, longest = 512): value is string =>
-  typeof value === 'string' && value.length <= longest;
-const isCount = (value: unknown): value is number =>
-  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-const isProcess = (value: unknown): value is ProcessStart =>
-  isFields(value) && isCount(value['pid']) && value['pid'] > 0 && isText(value['start']);
-/** A child is signalled, and so is its group: its pid is never 1, and it leads its own group. */
-const isChild = (value: unknown): value is ChildIdentity =>
-  isProcess(value) && value.pid > 1 && 'pgid' in value && value.pgid === value.pid;
-const isHost = (value: unknown): value is Host =>
-  isFields(value) &&
-  ['name', 'machine', 'boot', 'pidns'].every((key) => isText(value[key])) &&
-  isCount(value['uid']);
-
-function asClaimRecord(value: unknown): ClaimRecord | undefined {
-  const sound =
-    isFields(value) &&
-    value['v'] === 1 &&
-    (value['kind'] === 'run' || value['kind'] === 'reset') &&
-    isText(value['task']) &&
-    isText(value['claim']) &&
-    /^[0-9a-f]{32}$/.test(value['claim']) &&
-    isCount(value['attempt']) &&
-    value['attempt'] <= MOST_ATTEMPTS &&
-    isText(value['run']) &&
-    isText(value['at']) &&
-    isHost(value['host']) &&
-    isProcess(value['owner']) &&
-    (value['child'] === undefined || isChild(value['child']));
-  return sound ? (value as unknown as ClaimRecord) : undefined;
-}
-
-function asHeartbeat(value: unknown): HeartbeatRecord | undefined {
-  return isFields(value) && isCount(value['pid']) && isCount(value['seq']) && isText(value['at'])
-    ? (value as unknown as HeartbeatRecord)
-    : undefined;
-}
-
-function asOutcome(value: unknown): OutcomeRecord | undefined {
-  const sound =
-    isFields(value) &&
-    ['done', 'failed', 'retry', 'interrupted'].includes(String(value['outcome'])) &&
-    isCount(value['bytes']) &&
-    isText(value['sha256']) &&
-    (value['reason'] === undefined || isText(value['reason']));
-  return sound ? (value as unknown as OutcomeRecord) : undefined;
 }
 
 /** Cuts `reason` so that the outcome fits into its line, whatever its characters. */
@@ -346,82 +255,4 @@ export async function recordOutcomeFor(
   } finally {
     await files.close(fd);
   }
-}
-
-interface IdentityFile extends ProcessStart {
-  readonly v: 1;
-  readonly host: Host;
-}
-
-const IDENTITY_BYTES = 2_048;
-
-/** `.codex-worker/tmp/proc.P`, the file whose hard links are this process's break rights. Written whole, by rename. */
-export async function writeIdentityFile(
-  files: Files,
-  directory: TaskDirectory,
-  me: ProcessIdentity,
-): Promise<void> {
-  const path = identityPath(directory, me);
-  const name = `new-${randomBytes(8).toString('hex')}.${identityToken(me)}`;
-  const temporary = temporaryPath(directory, name);
-  const fd = await createPrivate(files, directory, 'tmp', name);
-  try {
-    await files.write(fd, identityBytes(me), 0);
-  } finally {
-    await files.close(fd);
-  }
-  await renameIfThere(files, temporary, path); // removed with its folder: the caller finds that out and comes again
-}
-
-/** At the end of a process that will settle nothing more in this directory. */
-export async function removeIdentityFile(
-  files: Files,
-  directory: TaskDirectory,
-  me: ProcessIdentity,
-): Promise<void> {
-  await removeIfThere(files, identityPath(directory, me));
-}
-
-function identityPath(directory: TaskDirectory, me: ProcessIdentity): string {
-  return temporaryPath(directory, `proc.${identityToken(me)}`);
-}
-
-const identityBytes = ({ host, pid, start }: ProcessIdentity) =>
-  encodeLine({ v: 1, host, pid, start } satisfies IdentityFile, IDENTITY_BYTES);
-
-/** S1: obtains `.break-X.n`. Throws EEXIST when it is taken, ENOENT when the identity file is gone. */
-export async function takeRight(
-  files: Files,
-  directory: TaskDirectory,
-  claim: ClaimId,
-  n: number,
-  me: ProcessIdentity,
-): Promise<void> {
-  const right = `${directory.path}/${markerOf.right(claim, n)}`;
-  if (directory.hardLinks) return files.link(identityPath(directory, me), right);
-  const fd = await files.open(right, CREATE);
-  try {
-    await files.write(fd, identityBytes(me), 0);
-  } finally {
-    await files.close(fd);
-  }
-}
-
-export type RightRead =
-  { readonly kind: 'absent' | 'damaged' } | { readonly kind: 'holder'; readonly holder: ProcessIdentity };
-
-/** S2: who holds `.break-X.n`. */
-export async function readRight(
-  files: Files,
-  directory: TaskDirectory,
-  claim: ClaimId,
-  n: number,
-): Promise<RightRead> {
-  const file = await readSmall(files, `${directory.path}/${markerOf.right(claim, n)}`, IDENTITY_BYTES);
-  if (file.kind === 'absent') return { kind: 'absent' };
-  if (file.kind === 'odd') return { kind: 'damaged' };
-  const value = decodeLine(file.bytes);
-  if (!isFields(value) || value['v'] !== 1 || !isProcess(value) || !('host' in value) || !isHost(value.host))
-    return { kind: 'damaged' };
-  return { kind: 'holder', holder: { host: value.host, pid: value.pid, start: value.start } };
 }

@@ -116,6 +116,23 @@ test('a run ends although the right to a dead claim is damaged, and clean --forc
   assert.equal((await again.ended()).code, 0);
 });
 
+test('so does a run that finds such a claim on a task that is completed', async (t) => {
+  const scene = await makeScene(t);
+  const { bench, puppets } = scene;
+  const { claim } = await makeDeadClaim(scene);
+  await bench.write(`.break-${claim}.1`, 'garbage');
+  await bench.write('done_exec_log-fix.md.txt', 'by hand');
+
+  const run = bench.start([], { env: { ...puppets.env, NODE_OPTIONS: FAST_CLOCK } });
+  const { code, stdout, stderr } = await run.ended(30_000);
+  assert.equal(code, 1, stdout + stderr);
+
+  const forced = await bench.start(['clean', '--force', 'fix.md', '--yes']).ended(20_000);
+  assert.equal(forced.code, 0, forced.stdout + forced.stderr);
+  assert.equal(await bench.read('done_exec_log-fix.md.txt'), 'by hand');
+  assert.deepEqual(await bench.leftovers(), []);
+});
+
 for (const folder of ['tmp', 'raw', 'ended'])
   for (const what of ['a file', 'a dangling link', 'a link to a directory'] as const)
     test(`${what} in the place of .codex-worker/${folder} is an error of one line, and nothing is claimed`, async (t) => {

@@ -52,7 +52,7 @@ async function makeOwner(
     const fd = openSync(lockPath, 'r+');
     owner = sleeper(fd);
     const record = { ...claim.record, owner: { pid: identityOf(owner).pid, start: identityOf(owner).start } };
-    const { encodeLine } = await import('../../src/io/lock-file.ts');
+    const { encodeLine } = await import('../../src/io/lock-line.ts');
     await realFiles.write(fd, encodeLine(record, 3_072), 0);
     closeSync(fd);
     claim = { ...claim, record };

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { newClaimId } from '../../src/core/claim.ts';
 import { tidy } from '../../src/engine/janitor.ts';
 import { realFiles } from '../../src/io/files.ts';
-import { takeRight, writeIdentityFile } from '../../src/io/lock-file.ts';
+import { takeRight, writeIdentityFile } from '../../src/io/break-right.ts';
 import { identityToken } from '../../src/io/process-identity.ts';
 import { ended, makeClaim, makeMachine } from './machine.ts';
 

@@ -5,7 +5,8 @@ import { tidy } from '../../src/engine/janitor.ts';
 import { settle, type SettleRequest, type SettleResult } from '../../src/engine/settle.ts';
 import type { World } from '../../src/engine/world.ts';
 import { realFiles, type Files } from '../../src/io/files.ts';
-import { claimIdIn, readLock, takeRight, writeIdentityFile } from '../../src/io/lock-file.ts';
+import { claimIdIn, readLock } from '../../src/io/lock-file.ts';
+import { takeRight, writeIdentityFile } from '../../src/io/break-right.ts';
 import {
   done,
   ended,

@@ -21,18 +21,9 @@ import { isClaimId, newClaimId, type OutcomeRecord } from '../../src/core/claim.
 import { InvariantError } from '../../src/core/errors.ts';
 import { MAX_NAME_BYTES } from '../../src/core/task.ts';
 import { realFiles, type Files } from '../../src/io/files.ts';
-import {
-  claimIdIn,
-  decodeLine,
-  encodeLine,
-  LockDraft,
-  readLock,
-  readRight,
-  recordOutcomeFor,
-  removeIdentityFile,
-  takeRight,
-  writeIdentityFile,
-} from '../../src/io/lock-file.ts';
+import { claimIdIn, LockDraft, readLock, recordOutcomeFor } from '../../src/io/lock-file.ts';
+import { readRight, removeIdentityFile, takeRight, writeIdentityFile } from '../../src/io/break-right.ts';
+import { decodeLine, encodeLine } from '../../src/io/lock-line.ts';
 import { identityToken, thisProcess } from '../../src/io/process-identity.ts';
 import { scratch } from '../rig/scratch.ts';
 import { claimRecord, errno, filesWith, makeClaim, taskDirectory } from './rig.ts';
