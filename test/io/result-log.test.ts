@@ -128,7 +128,7 @@ test('a log knows its own size and checksum at any moment, and is private', asyn
 test('nothing that anybody printed reaches the file with its control sequences intact', async (t) => {
   const { log, header, text } = await openLog(t, 'a\x1b[2Jb.md');
   const evil = 'a\x1b[2J\x1b]0;pwned\x07b\x9b31mc\rd\u202ee\u2028f\x00';
-  header({ cd: `/work/${evil}`, by: `x\noutcome:   completed\n${evil}` });
+  header({ cd: `/somewhere/${evil}`, by: `x\noutcome:   completed\n${evil}` });
   const events: readonly AgentEvent[] = [
     { kind: 'command-started', command: evil },
     { kind: 'command-ended', command: evil, exitCode: 0, status: evil, output: evil },
