@@ -12,16 +12,15 @@ import type { EnvironmentProblem } from '../core/failure.ts';
 import type { RunOptions } from '../core/options.ts';
 import { addUsage, NO_USAGE, type Outcome, type SkipReason } from '../core/outcome.ts';
 import { backoffMs } from '../core/retry.ts';
-import { markerOf, type Refusal, type Task, type TaskState } from '../core/task.ts';
+import { markerOf, type Refusal, type Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { CodexCommand } from '../io/codex.ts';
-import { lookAt } from '../io/files.ts';
 import { lookAtState, type TaskDirectory } from '../io/task-directory.ts';
 import type { DrainState } from './drain.ts';
-import { identityOf, listStates, lookFirst, standingFor } from './first-look.ts';
+import { listStates, lookFirst, standingFor } from './first-look.ts';
 import type { AttemptNews, AttemptOrder, PriorResult } from './order.ts';
-import { judgeTask, reap, type Verdict } from './reaper.ts';
-import { LOOK_EVERY_MS, SilenceWatch } from './silence.ts';
+import { directoryOf, Others } from './others.ts';
+import { LOOK_EVERY_MS } from './silence.ts';
 import { Standings, type Standing } from './standings.ts';
 import type { World } from './world.ts';
 
@@ -45,28 +44,36 @@ const MOST_CRASHES = 3;
 export class Coordinator {
   readonly #world: World;
   readonly #deps: CoordinatorDeps;
-  readonly #silence: SilenceWatch;
+  readonly #others: Others;
   readonly #standings = new Standings();
   /** Results that were there when the run began, and that it may therefore supersede. */
-  #priors = new Map<Task, PriorResult>();
+  readonly #priors = new Map<Task, PriorResult>();
   /** Claims that a living worker thread of this process works on. */
   readonly #inHand = new Set<ClaimId>();
   readonly #attempts = new Set<Promise<void>>();
   readonly #reapings = new Set<Promise<void>>();
   readonly #retries = new Map<Task, number>();
   readonly #crashes = new Map<Task, number>();
-  readonly #said = new Set<string>();
   readonly #startedAt: number;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #problem: EnvironmentProblem | undefined;
   #bug: unknown;
   #wake: () => void = () => {};
-  #tally = { retries: 0, reaped: 0, warnings: 0, refused: 0, usage: NO_USAGE };
+  #tally = { retries: 0, warnings: 0, refused: 0, usage: NO_USAGE };
 
   constructor(world: World, deps: CoordinatorDeps) {
     this.#world = world;
     this.#deps = deps;
-    this.#silence = new SilenceWatch(world.uptimeMs);
+    this.#others = new Others(world, {
+      options: deps.options,
+      directories: deps.directories,
+      emit: deps.emit,
+      standings: this.#standings,
+      priors: this.#priors,
+      isInHand: (claim) => this.#inHand.has(claim),
+      track: (reaping) => this.#track(this.#reapings, reaping),
+      mayLeave: () => this.#isStopping(),
+    });
     this.#startedAt = world.uptimeMs();
     this.#tally.refused = deps.refused.length;
   }
@@ -102,7 +109,7 @@ export class Coordinator {
   async #begin(): Promise<void> {
     const { options, tasks, emit, run, codexVersion, refused } = this.#deps;
     const { states, counts, priors, unreleased } = await lookFirst(this.#world.files, tasks, options);
-    this.#priors = new Map(priors);
+    for (const [task, prior] of priors) this.#priors.set(task, prior);
     const over = {
       completed: { kind: 'over', how: 'already-completed' },
       failed: { kind: 'over', how: 'left-failed' },
@@ -130,119 +137,7 @@ export class Coordinator {
       this.#standings.nextReady() === undefined && this.#attempts.size < this.#deps.options.concurrency;
     if (now - this.#lookedAt < LOOK_EVERY_MS && !idle) return;
     this.#lookedAt = now;
-    for (const task of this.#standings.in('elsewhere', 'suspect', 'held')) {
-      const state = await lookAtState(this.#world.files, task);
-      const isLocked = state === 'in-progress' || (state === 'completed' && (await this.#isLocked(task)));
-      const isHeld = this.#standings.of(task)?.kind === 'held';
-      if (isHeld && isLocked) continue; // nothing of ours can change that, and the run must end
-      if (isLocked) await this.#judge(task, state);
-      else this.#standings.move(task, await this.#standingAfterOthers(task, state));
-    }
-  }
-
-  /** A result that came while this run was on is not its to supersede, even where an older one was. */
-  async #standingAfterOthers(task: Task, state: TaskState): Promise<Standing> {
-    const prior = this.#priors.get(task);
-    const isOther =
-      prior?.state === state && prior.id !== (await identityOf(this.#world.files, task, prior.state));
-    if (isOther) this.#priors.delete(task);
-    const over = { kind: 'over', how: 'finished-elsewhere' } as const;
-    return standingFor(state, this.#priors.get(task), { completed: over, failed: over });
-  }
-
-  async #isLocked(task: Task): Promise<boolean> {
-    return (await lookAt(this.#world.files, `${task.directory}/${markerOf.lock(task.name)}`)) !== undefined;
-  }
-
-  async #judge(task: Task, state: TaskState): Promise<void> {
-    const { takeoverAfterMs } = this.#deps.options;
-    const verdict = await judgeTask(this.#world, this.#directoryOf(task), task.name, {
-      silence: this.#silence,
-      isInHand: (claim) => this.#inHand.has(claim),
-      ...(takeoverAfterMs === undefined ? {} : { takeoverAfterMs }),
-    });
-    if (state === 'completed' && verdict.kind !== 'dead' && verdict.kind !== 'undecided') {
-      // It is completed whatever its lock says; only what a dead owner left of it is there to be put right.
-      const standing = await this.#standingAfterOthers(task, state);
-      if (standing.kind === 'over') return this.#standings.move(task, standing);
-    }
-    switch (verdict.kind) {
-      case 'free':
-        return this.#standings.move(
-          task,
-          await this.#standingAfterOthers(task, await lookAtState(this.#world.files, task)),
-        );
-      case 'alive':
-        return this.#standings.move(task, { kind: 'elsewhere' });
-      case 'undecided':
-        return this.#standings.move(task, { kind: 'suspect' });
-      case 'elsewhere':
-        if (takeoverAfterMs === undefined && verdict.silentForMs > 6 * LOOK_EVERY_MS)
-          this.#hold(
-            task,
-            `${verdict.why}, which cannot be judged from here`,
-            'if you know that its worker is dead: codex-worker clean --max-age 3600',
-          );
-        return this.#standings.move(task, { kind: 'elsewhere' });
-      case 'damaged':
-        this.#hold(
-          task,
-          `its lock file is damaged: ${verdict.why}`,
-          `look at it, then: codex-worker clean --force ${task.label}`,
-        );
-        return this.#standings.move(task, { kind: 'held' });
-      case 'dead': {
-        this.#standings.move(task, { kind: 'reaping' });
-        return this.#track(this.#reapings, this.#reap(task, verdict));
-      }
-      default:
-        return unreachable(verdict);
-    }
-  }
-
-  async #reap(task: Task, verdict: Verdict & { kind: 'dead' }): Promise<void> {
-    const { options, emit } = this.#deps;
-    const result = await reap(this.#world, this.#directoryOf(task), verdict, {
-      orphans: options.orphans,
-      mayLeave: () => this.#isStopping(),
-    });
-    const put = (standing: Standing) => this.#standings.move(task, standing);
-    switch (result.kind) {
-      case 'given-back':
-      case 'rolled-forward':
-        this.#tally.reaped++;
-        emit({ kind: 'reaped', task, owner: verdict.owner, result });
-        if (result.kind === 'rolled-forward') return put({ kind: 'over', how: result.state });
-        return put(await this.#standingAfterOthers(task, await lookAtState(this.#world.files, task)));
-      case 'gone':
-        return put({ kind: 'suspect' });
-      case 'waiting':
-        this.#hold(
-          task,
-          `its worker is dead, and its agent (pid ${result.pids.join(', ')}) still works`,
-          'waiting for it, as --orphans wait says',
-        );
-        return put({ kind: 'suspect' });
-      case 'unkillable':
-        this.#hold(
-          task,
-          `its worker is dead, and processes ${result.pids.join(', ')} of its agent cannot be ended`,
-          'look at them with ps; then run again',
-        );
-        return put({ kind: 'held' });
-      case 'blocked':
-        this.#hold(task, result.why, `if nobody works on it: codex-worker clean --force ${task.label}`);
-        return put({ kind: 'held' });
-      default:
-        return unreachable(result);
-    }
-  }
-
-  /** Says why a task cannot be taken; once for each task and reason. */
-  #hold(task: Task, why: string, hint: string): void {
-    const key = `${task.label}\0${why}`;
-    if (!this.#said.has(key)) this.#deps.emit({ kind: 'held', task, why, hint });
-    this.#said.add(key);
+    await this.#others.look();
   }
 
   /** Hands out as many tasks as there are places, in their order. */
@@ -310,7 +205,7 @@ export class Coordinator {
       claim: newClaimId(),
       run,
       task,
-      directory: this.#directoryOf(task),
+      directory: directoryOf(this.#deps.directories, task),
       codex,
       codexVersion,
       retries: options.retries,
@@ -450,17 +345,11 @@ export class Coordinator {
       pending: Math.max(0, now.pending - standings.over('refused')),
       refused: this.#tally.refused,
       retries: this.#tally.retries,
-      reaped: this.#tally.reaped,
+      reaped: this.#others.reaped,
       warnings: this.#tally.warnings,
       durationMs: this.#world.uptimeMs() - this.#startedAt,
       usage: this.#tally.usage,
     };
-  }
-
-  #directoryOf(task: Task): TaskDirectory {
-    const directory = this.#deps.directories.get(task.directory);
-    if (!directory) throw new InvariantError(`the directory of ${task.label} was never opened`);
-    return directory;
   }
 }
 
