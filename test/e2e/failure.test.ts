@@ -147,3 +147,18 @@ test('a task whose log is deleted while it runs is given back, and not called co
   assert.deepEqual(await bench.ls(), ['.codex-worker', 'gone.md']);
   assert.deepEqual(await bench.leftovers(), []);
 });
+
+test('a person who removes the lock of a running task ends its agent, and the log is kept', async (t) => {
+  const bench = await makeCodexBench(t);
+  await bench.write('freed.md', 'Freed.\n[[hold lock]]');
+  const worker = bench.start();
+  await bench.server.request(({ prompt }) => prompt.startsWith('Freed.'));
+  await unlink(join(bench.tasks, '.lock-freed.md'));
+
+  const { code, stdout } = await worker.ended(20_000);
+
+  assert.equal(code, 1, stdout);
+  assert.match(stdout, /^⏪ freed\.md given back: its claim was lost to someone else$/m);
+  assert.deepEqual(await ended(bench), ['1 lost']);
+  assert.deepEqual(await bench.leftovers(), []);
+});

@@ -261,6 +261,14 @@ test('a command that takes longer than Codex waits for it is asked again until i
   assert.deepEqual(after(running, running, ended), { kind: 'finish' });
 });
 
+test('what a profile prints into every command is not taken for the file that is edited', () => {
+  const seen = 'Output:\npyenv: cannot rehash\n--- begin ---\nold\n--- end ---\npyenv: cannot rehash\n';
+  const script = parseDirectives('[[replace a.txt "old" "new"]]');
+  const step = nextStep(script, { outputs: [seen], tools: ['exec_command'] }, () => false);
+  assert.match(JSON.stringify(step), /-old.*\+new/);
+  assert.doesNotMatch(JSON.stringify(step), /pyenv/);
+});
+
 test('twelve conversations at once are held, released together and counted one by one', async (t) => {
   const { server, exec, read } = await rig(t);
   const prompts = Array.from({ length: 12 }, (_, n) => `[[hold all]]\n[[write file-${n}.txt: ${n}]]`);

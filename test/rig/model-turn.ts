@@ -90,7 +90,7 @@ export function nextStep(
       }
       case 'replace': {
         const content = left.shift();
-        if (content === undefined) return call(shell(`cat ${quote(directive.path)}`, tools));
+        if (content === undefined) return call(shell(showing(directive.path), tools));
         const patch = replacement(directive, past(content));
         if (patch === undefined) {
           messages.push(`I could not find ${JSON.stringify(directive.before)} in ${directive.path}.`);
@@ -153,15 +153,20 @@ const prefixed = (prefix: string, lines: readonly string[]) =>
 const addition = (path: string, content: string) =>
   `*** Add File: ${path}\n${prefixed('+', linesOf(content))}`;
 
+/** What a profile of the machine prints into every command (pyenv does) stands outside these lines. */
+const BEGIN = '--- begin ---';
+const END = '--- end ---';
+const showing = (path: string) => `echo '${BEGIN}'; cat ${quote(path)}; echo '${END}'`;
+
 /** A patch of the lines that hold the text, with up to three lines around them to find the place. */
 function replacement(
   { path, before, after }: Extract<Directive, { kind: 'replace' }>,
   output: string,
 ): string | undefined {
-  const marker = 'Output:\n';
-  const content = output.slice(output.indexOf(marker) + marker.length);
+  const begin = output.indexOf(`${BEGIN}\n`);
+  const content = output.slice(begin + BEGIN.length + 1, output.lastIndexOf(END));
   const at = content.indexOf(before);
-  if (!output.includes(marker) || at < 0) return undefined;
+  if (begin < 0 || at < 0) return undefined;
   const start = at === 0 ? 0 : content.lastIndexOf('\n', at - 1) + 1;
   const newline = content.indexOf('\n', at + before.length);
   const end = newline < 0 ? content.length : newline + 1;
