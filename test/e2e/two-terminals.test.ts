@@ -47,6 +47,15 @@ test('when one of two terminals is killed the other takes over what it had', asy
   const victim = bench.start(['--concurrency', '3']);
   await victim.says(/^✅ bug-/m);
 
+  // Between two tasks it holds none; stopped, it holds what it holds until it dies.
+  await bench.until('the victim holds a task', async () => {
+    victim.kill('SIGSTOP');
+    const locks = (await bench.ls()).filter((name) => name.startsWith('.lock-'));
+    const texts = await Promise.all(locks.map((name) => bench.read(name).catch(() => '')));
+    if (texts.some((lock) => lock.includes(`"owner":{"pid":${victim.pid},`))) return true;
+    victim.kill('SIGCONT');
+    return false;
+  });
   victim.kill('SIGKILL');
   const { stdout: before } = await victim.ended();
   const { code, stdout, stderr } = await survivor.ended();
