@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeBench, type RunningCli } from '../rig/cli.ts';
-import { assertNoFaults, hasOracle, makeFakeCodex, newSeed, seeded } from '../rig/fake-codex.ts';
+import { assertNoViolations, hasOracle, makeFakeCodex } from '../rig/fake-codex.ts';
+import { newSeed, seeded } from '../rig/random.ts';
 
 const PROCESSES = 8;
 const TASKS = 60;
@@ -47,7 +48,7 @@ test(
     const last = await bench.run([], { env: codex.env });
     const starts = (await codex.history()).filter((line) => line.startsWith('start ')).length;
     t.diagnostic(`${kills} kills; ${starts} starts of ${TASKS} tasks`);
-    assertNoFaults(await codex.faults(), `SEED=${seed}`);
+    assertNoViolations(await codex.violations(), `SEED=${seed}`);
     assert.equal(last.code, 0, `SEED=${seed}\n${last.stdout}${last.stderr}`);
     assert.ok(kills > KILLS / 4, `only ${kills} kills`);
   },

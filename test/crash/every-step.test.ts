@@ -8,7 +8,8 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { makeBench, type Bench } from '../rig/cli.ts';
-import { assertNoFaults, hasOracle, makeFakeCodex, type FakeCodex } from '../rig/fake-codex.ts';
+import { assertNoViolations, hasOracle, makeFakeCodex, type FakeCodex } from '../rig/fake-codex.ts';
+import { violation, type Violation } from '../rig/violation.ts';
 
 const PRELOAD = fileURLToPath(new URL('../rig/kill-at-step.mjs', import.meta.url));
 const TASK = 'fix.md';
@@ -51,14 +52,14 @@ async function makeScene(t: TestContext): Promise<Scene> {
 }
 
 /** The calm run, and everything that is wrong after it. */
-async function repair({ bench, codex }: Scene): Promise<string[]> {
+async function repair({ bench, codex }: Scene): Promise<Violation[]> {
   const { code, stdout, stderr } = await bench.run([], { env: codex.env });
-  const faults = await codex.faults();
+  const faults = await codex.violations();
   const ended = await Promise.all(
     (await bench.ls('.codex-worker/ended')).map((name) => bench.read(`.codex-worker/ended/${name}`)),
   );
-  if (!ended.includes(EARLIER)) faults.push('the log of the earlier failure is lost');
-  if (code !== 0) faults.push(`the calm run ended with ${code}: ${stdout}${stderr}`);
+  if (!ended.includes(EARLIER)) faults.push(violation('lost', 'the log of the earlier failure'));
+  if (code !== 0) faults.push(violation('lied', `the calm run ended with ${code}: ${stdout}${stderr}`));
   return faults;
 }
 
@@ -87,7 +88,7 @@ test(
             'the watcher has ended the orphans',
             async () => (await scene.bench.agents()).length === 0,
           );
-        assertNoFaults(await repair(scene), `killed just before step ${steps.at(-1)}`);
+        assertNoViolations(await repair(scene), `killed just before step ${steps.at(-1)}`);
         await rm(scene.bench.tasks, { recursive: true });
       }
     });
@@ -143,7 +144,7 @@ for (const [name, killBefore] of [
           const scene = await sceneOfWreck();
           const killed = await scene.killedAt(at);
           if (killed.code === null) kills++;
-          assertNoFaults(
+          assertNoViolations(
             await repair(scene),
             `the reaper was killed just before step ${killed.steps.at(-1)}`,
           );
@@ -163,5 +164,8 @@ test('the harness notices when a lock file does not appear complete', { skip }, 
   const scene = await makeScene(t);
   await scene.killedAt(at, 'lock-in-place');
   const faults = await repair(scene);
-  assert.ok(faults.includes(`${TASK} is not completed`), faults.join('\n'));
+  assert.ok(
+    faults.some(({ kind }) => kind === 'lost'),
+    JSON.stringify(faults),
+  );
 });

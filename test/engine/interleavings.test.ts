@@ -16,7 +16,7 @@ import { settle } from '../../src/engine/settle.ts';
 import { SilenceWatch } from '../../src/engine/silence.ts';
 import type { World } from '../../src/engine/world.ts';
 import { lookAt, realFiles, type Files } from '../../src/io/files.ts';
-import { newSeed, seeded } from '../rig/fake-codex.ts';
+import { newSeed, seeded } from '../rig/random.ts';
 import { done, finish, leftovers, makeMachine, tryClaim, type Machine } from './machine.ts';
 
 const LOCK = '.lock-fix.md';

@@ -5,7 +5,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { TestContext } from 'node:test';
 import {
   newClaimId,
   type ClaimId,
@@ -21,6 +20,7 @@ import { LockDraft, type HeldLock } from '../../src/io/lock-file.ts';
 import type { ProcessStat, ProcessTable } from '../../src/io/process-identity.ts';
 import { RunningLog } from '../../src/io/result-log.ts';
 import type { TaskDirectory } from '../../src/io/task-directory.ts';
+import type { Cleanup } from '../rig/cleanup.ts';
 
 export const HOST: Host = {
   name: 'here',
@@ -46,7 +46,7 @@ export interface Machine {
   has(name: string): boolean;
 }
 
-export function makeMachine(t: TestContext, { hardLinks = true } = {}): Machine {
+export function makeMachine(t: Cleanup, { hardLinks = true } = {}): Machine {
   const scratch = mkdtempSync(path.join(tmpdir(), 'codex-worker-machine-'));
   t.after(() => rmSync(scratch, { recursive: true, force: true }));
   mkdirSync(path.join(scratch, '.codex-worker', 'tmp'), { recursive: true });

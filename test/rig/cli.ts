@@ -18,10 +18,10 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isErrno } from '../../src/core/errors.ts';
+import type { Cleanup } from './cleanup.ts';
 import { codexLauncher, makeCodexHome, type CodexHomeOptions } from './codex-home.ts';
 import { startModelServer, type ModelServer, type ModelServerOptions } from './model-server.ts';
 
@@ -87,7 +87,7 @@ export interface Bench {
   leftovers(directory?: string): Promise<string[]>;
 }
 
-export async function makeBench(t: TestContext, env: NodeJS.ProcessEnv = {}): Promise<Bench> {
+export async function makeBench(t: Cleanup, env: NodeJS.ProcessEnv = {}): Promise<Bench> {
   assert.ok(existsSync(cli), `${cli} is not there: npm run build comes before the tests of the command line`);
   const scratch = await realpath(await mkdtemp(path.join(tmpdir(), 'codex-worker-bench-')));
   const tasks = path.join(scratch, 'tasks');
@@ -157,7 +157,7 @@ export interface CodexBench extends Bench {
 
 /** A bench whose `codex` is the real one, as npm installs it on PATH, with the scripted model behind it. */
 export async function makeCodexBench(
-  t: TestContext,
+  t: Cleanup,
   options: ModelServerOptions & CodexHomeOptions = {},
 ): Promise<CodexBench> {
   const server = await startModelServer(options);

@@ -8,6 +8,7 @@ import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Bench } from './cli.ts';
+import { violation, type Violation } from './violation.ts';
 
 /** The oracle needs flock(1) and setsid(1), of util-linux. */
 export const hasOracle = (() => {
@@ -22,14 +23,18 @@ export const hasOracle = (() => {
 export interface FakeCodex {
   /** For the environment of every run. */
   readonly env: NodeJS.ProcessEnv;
-  /** Writes a task for it; `words` as in `fake-codex.sh`. */
+  /** Writes a task for it; `words` as in `fake-codex.sh`. With `fail` it must be failed in the end, else completed. */
   task(name: string, words?: string): Promise<void>;
   history(): Promise<string[]>;
-  /**
-   * Everything that is wrong after a calm run: a task file that is not what it was, a task that is not completed exactly
-   * once by one claim, a run beside or after another, anything left over. Empty when all is well.
-   */
-  faults(): Promise<string[]>;
+  /** Everything that is wrong after a calm run. Empty when all is well. */
+  violations(options?: JudgeOptions): Promise<Violation[]>;
+}
+
+export interface JudgeOptions {
+  /** Tasks that somebody removed, edited or replaced on purpose: their file is not looked at. */
+  readonly touched?: ReadonlySet<string>;
+  /** Somebody removed `.codex-worker`, or locks: earlier logs may be gone, or be called lost. */
+  readonly meddled?: boolean;
 }
 
 export async function makeFakeCodex(bench: Bench): Promise<FakeCodex> {
@@ -51,49 +56,72 @@ export async function makeFakeCodex(bench: Bench): Promise<FakeCodex> {
       await bench.write(name, text);
     },
     history,
-    faults: async () => {
+    violations: async ({ touched = new Set(), meddled = false } = {}) => {
       const past = await history();
-      const faults = past.filter((line) => !/^(?:start|end) /.test(line));
-      const listing = await bench.ls();
+      const ended = await bench.ls('.codex-worker/ended');
+      const found = past
+        .filter((line) => !/^(?:start|end) /.test(line))
+        .map((line) => violation('twice', line));
       for (const [name, text] of tasks) {
-        if (!listing.includes(name) || (await bench.read(name)) !== text)
-          faults.push(`the file of ${name} was touched`);
-        if (listing.includes(`failed_exec_log-${name}.txt`)) faults.push(`${name} is failed`);
-        if (!listing.includes(`done_exec_log-${name}.txt`)) {
-          faults.push(`${name} is not completed`);
-          continue;
-        }
-        const log = await bench.read(`done_exec_log-${name}.txt`);
-        const claims = [...log.matchAll(/^claim: +([0-9a-f]{32})$/gm)].map((match) => match[1]);
-        const workers = [...log.matchAll(/^worked under (.*)$/gm)].map((match) => match[1]);
-        if (claims.length !== 1 || workers.length !== 1 || claims[0] !== workers[0])
-          faults.push(`the log of ${name} is of claims ${claims.join()} and work of ${workers.join()}`);
-        if (!past.includes(`end ${name} ${claims[0]}`))
-          faults.push(`${name} was completed by ${claims[0]}, which never ended`);
-        if (!/^outcome: +completed$/m.test(log)) faults.push(`the log of ${name} is not complete`);
+        if (!touched.has(name) && (await readIfThere(bench, name)) !== text)
+          found.push(violation('lost', `the file of ${name} was touched`));
+        found.push(...(await judgeResult(bench, name, text, past)));
       }
-      for (const name of await bench.ls('.codex-worker/ended'))
-        if (/\.(?:duplicate|completed|lost)\.txt$/.test(name)) faults.push(`a second result: ended/${name}`);
-      faults.push(...(await bench.leftovers()).map((name) => `left over: ${name}`));
-      return faults;
+      const results = await Promise.all(
+        [...tasks.keys()].map((name) => readIfThere(bench, resultOf(name, tasks.get(name) ?? ''))),
+      );
+      for (const [, task, claim] of past
+        .map((line) => line.split(' '))
+        .filter(([word]) => word === 'start')) {
+        const isKept =
+          results.some((log) => log?.includes(`${claim}`)) || ended.some((name) => name.includes(`${claim}`));
+        if (!isKept && !meddled) found.push(violation('lost', `the log of ${task}'s attempt ${claim}`));
+      }
+      for (const name of ended)
+        if (/\.(?:duplicate|completed)\.txt$/.test(name) || (!meddled && name.endsWith('.lost.txt')))
+          found.push(violation('double', `a second result: ended/${name}`));
+      for (const name of await bench.leftovers()) found.push(violation('left', name));
+      return found;
     },
   };
 }
 
-/** A generator of numbers in [0, 1) from a seed (mulberry32), so that what went wrong once can be made to happen again. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+const isToFail = (text: string) => / fail\b/.test(text);
+const resultOf = (name: string, text: string) => `${isToFail(text) ? 'failed' : 'done'}_exec_log-${name}.txt`;
+
+async function readIfThere(bench: Bench, name: string): Promise<string | undefined> {
+  return (await bench.ls()).includes(name) ? bench.read(name) : undefined;
 }
 
-/** A new seed, or the one in $SEED; say it in the name or the message of a test. */
-export const newSeed = () => Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+/** Exactly one result, of the right kind, with exactly one claim's output in it. */
+async function judgeResult(
+  bench: Bench,
+  name: string,
+  text: string,
+  past: readonly string[],
+): Promise<Violation[]> {
+  const log = await readIfThere(bench, resultOf(name, text));
+  const other = await readIfThere(bench, resultOf(name, isToFail(text) ? '' : ' fail'));
+  const found: Violation[] = [];
+  if (other !== undefined)
+    found.push(violation(log === undefined ? 'lied' : 'double', `${name} has the wrong result`));
+  if (log === undefined) {
+    if (other === undefined) found.push(violation('lost', `${name} has no result`));
+    return found;
+  }
+  const claims = [...log.matchAll(/^claim: +([0-9a-f]{32})$/gm)].map((match) => match[1]);
+  const workers = [...log.matchAll(/^worked under (.*)$/gm)].map((match) => match[1]);
+  if (claims.length !== 1 || workers.length !== 1 || claims[0] !== workers[0])
+    found.push(
+      violation('double', `the log of ${name} is of claims ${claims.join()} and work of ${workers.join()}`),
+    );
+  if (!past.includes(`end ${name} ${claims[0]}`))
+    found.push(violation('lied', `${name} has a result of ${claims[0]}, which never ended`));
+  if (!/^outcome: +(?:completed|failed)/m.test(log))
+    found.push(violation('lost', `the log of ${name} is not complete`));
+  return found;
+}
 
-export function assertNoFaults(faults: readonly string[], context: string): void {
-  assert.deepEqual(faults, [], context);
+export function assertNoViolations(found: readonly Violation[], context: string): void {
+  assert.deepEqual(found, [], context);
 }

@@ -14,7 +14,7 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import type { TestContext } from 'node:test';
+import type { Cleanup } from './cleanup.ts';
 import { fileURLToPath } from 'node:url';
 import { PATIENCE_MS } from './cli.ts';
 
@@ -51,7 +51,7 @@ export interface Puppets {
 }
 
 /** Make it before the bench: what `t.after` has to do ends with the first that fails, and open sockets would hang the test. */
-export async function makePuppets(t: TestContext): Promise<Puppets> {
+export async function makePuppets(t: Cleanup): Promise<Puppets> {
   const directory = await mkdtemp(path.join(tmpdir(), 'codex-worker-puppets-'));
   const socketPath = path.join(directory, 'socket');
   const sockets = new Set<Socket>();

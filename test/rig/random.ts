@@ -1,0 +1,13 @@
+/** A generator of numbers in [0, 1) from a seed (mulberry32), so that what went wrong once can be made to happen again. */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** A new seed, or the one in $SEED; say it in the name or the message of a test. */
+export const newSeed = () => Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));

@@ -1,0 +1,174 @@
+/** What a torture run counted, and its table. */
+import { cpus, totalmem } from 'node:os';
+import type { RoundReport } from './lane.ts';
+import { VIOLATION_KINDS, type ViolationKind } from '../rig/violation.ts';
+import type { Row } from './row.ts';
+
+interface Counts {
+  rounds: number;
+  crashRestarts: number;
+  simulatedCrashRestarts: number;
+  faults: number;
+  violations: number;
+}
+
+export class RowResult {
+  readonly row: Row;
+  readonly unavailable: string | undefined;
+  readonly found: Record<ViolationKind, number>;
+  readonly faults = new Map<string, number>();
+  started = 0;
+  #ended = 0;
+  #crashRestarts = 0;
+  #simulated = 0;
+  #ms = 0;
+  #running = 0;
+  #longestMs = 0;
+
+  constructor(row: Row, unavailable: string | undefined) {
+    this.row = row;
+    this.unavailable = unavailable;
+    this.found = Object.fromEntries(VIOLATION_KINDS.map((kind) => [kind, 0])) as Record<
+      ViolationKind,
+      number
+    >;
+  }
+
+  /** Time that it has had, by its share: the row that has had the least is next. */
+  get debt(): number {
+    const mean = this.#ended === 0 ? 0 : this.#ms / this.#ended;
+    return this.started === 0
+      ? Number.NEGATIVE_INFINITY
+      : (this.#ms + this.#running * mean + 1) / this.row.share;
+  }
+
+  /** Returns the round's index. */
+  begin(): number {
+    this.#running++;
+    return this.started++;
+  }
+
+  end(report: RoundReport, ms: number): void {
+    this.#running--;
+    this.#ended++;
+    this.#ms += ms;
+    this.#longestMs = Math.max(this.#longestMs, ms);
+    this.#crashRestarts += report.tally.crashRestarts;
+    this.#simulated += report.tally.simulatedCrashRestarts;
+    for (const [fault, n] of Object.entries(report.tally.faults))
+      this.faults.set(fault, (this.faults.get(fault) ?? 0) + n);
+    for (const { kind } of report.violations) this.found[kind]++;
+  }
+
+  counts(): Counts {
+    return {
+      rounds: this.#ended,
+      crashRestarts: this.#crashRestarts,
+      simulatedCrashRestarts: this.#simulated,
+      faults: [...this.faults.values()].reduce((all, n) => all + n, 0),
+      violations: Object.values(this.found).reduce((all, n) => all + n, 0),
+    };
+  }
+}
+
+export class ControlResult {
+  readonly row: Row;
+  readonly name: string;
+  readonly expected: ViolationKind;
+  found = false;
+  rounds = 0;
+  ms = 0;
+
+  private constructor(row: Row, name: string, expected: ViolationKind) {
+    this.row = row;
+    this.name = name;
+    this.expected = expected;
+  }
+
+  static of(row: Row): ControlResult[] {
+    return Object.entries(row.controls).map(([name, expected]) => new ControlResult(row, name, expected));
+  }
+
+  add(report: RoundReport, ms: number): void {
+    this.rounds++;
+    this.ms += ms;
+    this.found ||= report.violations.some(({ kind }) => kind === this.expected);
+  }
+}
+
+const number = (n: number) => n.toLocaleString('en');
+
+export function renderTable(
+  results: readonly RowResult[],
+  controls: readonly ControlResult[],
+  { seed, minutes }: { readonly seed: number; readonly minutes: number },
+): { text: string; ok: boolean } {
+  const ran = results.filter(({ unavailable }) => unavailable === undefined);
+  const rowLine = (
+    name: string,
+    counts: Counts,
+    found: Readonly<Record<ViolationKind, number>>,
+    note: string,
+  ) => [
+    name,
+    number(counts.rounds),
+    number(counts.crashRestarts),
+    number(counts.simulatedCrashRestarts),
+    number(counts.faults),
+    ...VIOLATION_KINDS.map((kind) => number(found[kind])),
+    note,
+  ];
+  const total: Counts = { rounds: 0, crashRestarts: 0, simulatedCrashRestarts: 0, faults: 0, violations: 0 };
+  const found = Object.fromEntries(VIOLATION_KINDS.map((kind) => [kind, 0])) as Record<ViolationKind, number>;
+  for (const result of ran) {
+    const counts = result.counts();
+    for (const key of Object.keys(total) as (keyof Counts)[]) total[key] += counts[key];
+    for (const kind of VIOLATION_KINDS) found[kind] += result.found[kind];
+  }
+  const faultsOf = (result: RowResult) =>
+    [...result.faults].map(([fault, n]) => `${fault} ${number(n)}`).join(', ');
+  const rows = table(
+    ['row', 'rounds', 'crash-restarts', 'simulated', 'faults', ...VIOLATION_KINDS, 'injected'],
+    [
+      ...ran.map((result) => rowLine(result.row.name, result.counts(), result.found, faultsOf(result))),
+      rowLine('**all**', total, found, ''),
+    ],
+  );
+  const proofs = table(
+    ['row', 'guard taken out', 'must find', 'found', 'rounds', 'seconds'],
+    controls.map((control) => [
+      control.row.name,
+      control.name,
+      control.expected,
+      control.found ? 'yes' : '**NO**',
+      number(control.rounds),
+      (control.ms / 1_000).toFixed(1),
+    ]),
+  );
+  const missing = results
+    .filter(({ unavailable }) => unavailable !== undefined)
+    .map(({ row, unavailable }) => `- \`${row.name}\` could not run here: ${unavailable}`);
+  const cpu = cpus();
+  const machine = `${cpu.length} × ${cpu[0]?.model.trim() ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${process.arch}, Node ${process.version}`;
+  const text = [
+    `Seed ${seed}, ${minutes.toFixed(1)} minutes, ${machine}.`,
+    rows,
+    ...(controls.length > 0 ? [`With a guard taken out, the same harness:`, proofs] : []),
+    ...(missing.length > 0 ? [missing.join('\n')] : []),
+  ].join('\n\n');
+  const ok =
+    total.violations === 0 &&
+    controls.every((control) => control.found) &&
+    ran.every((row) => row.counts().rounds > 0);
+  return { text: `${text}\n`, ok };
+}
+
+/** Markdown, padded so that it can be read as it is. */
+function table(head: readonly string[], body: readonly (readonly string[])[]): string {
+  const widths = head.map((cell, column) =>
+    Math.max(cell.length, ...body.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
+}
