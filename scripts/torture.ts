@@ -6,7 +6,7 @@
  * round found is said at once, with the command that runs it again; its directory is kept. Ends with a table; exit code
  * 0 only when nothing was found, every control found what it must, and every row ran.
  */
-import { fork, type ChildProcess } from 'node:child_process';
+import { execFileSync, fork, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -101,7 +101,10 @@ class Lane {
       this.#child = undefined;
       child.kill('SIGKILL');
       endEverythingOf(order.under);
-      return { violations: [violation], tally: { crashRestarts: 0, simulatedCrashRestarts: 0, faults: {} } };
+      return {
+        violations: [violation],
+        tally: { crashRestarts: 0, simulatedCrashRestarts: 0, faults: {}, notes: {} },
+      };
     };
     return new Promise((resolve) => {
       const finish = (report: RoundReport) => {
@@ -139,6 +142,18 @@ function endEverythingOf(scratch: string): void {
   }
 }
 
+/** Which sources these are; `unknown` outside of a git checkout. */
+function commit(): string {
+  const git = (...args: string[]) =>
+    execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  try {
+    const isChanged = git('status', '--porcelain', '--untracked-files=no').trim() !== '';
+    return `${git('rev-parse', '--short', 'HEAD').trim()}${isChanged ? ', changed' : ''}`;
+  } catch {
+    return 'unknown';
+  }
+}
+
 function say(text: string): void {
   const clock = new Date(performance.now() - startedAt).toISOString().slice(11, 19);
   console.log(`${clock}  ${text}`);
@@ -160,6 +175,7 @@ async function oneRound(lane: Lane, number: number, row: Row, index: number, con
     seed: nextSeed(),
     under: path.join(under, `lane-${number}`),
     keepIn,
+    long: minutes >= 30 && control === undefined,
     ...(control === undefined ? {} : { control }),
   };
   mkdirSync(order.under, { recursive: true });
@@ -223,6 +239,8 @@ for (const lane of allLanes) lane.close();
 rmSync(under, { recursive: true, force: true, maxRetries: 5 });
 
 const table = renderTable([...results.values()], controls, {
+  commit: commit(),
+  date: new Date().toISOString().slice(0, 16).replace('T', ' '),
   seed,
   minutes: (performance.now() - startedAt) / 60_000,
 });

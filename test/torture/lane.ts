@@ -14,6 +14,7 @@ export interface RoundOrder {
   readonly index: number;
   readonly seed: number;
   readonly control?: string;
+  readonly long: boolean;
   /** Where the round's scratch directory is made. */
   readonly under: string;
   /** Where it is copied to when the round found something. */
@@ -31,7 +32,7 @@ async function runRound(order: RoundOrder): Promise<RoundReport> {
   if (!row) throw new Error(`there is no row ${order.row}`);
   const scratch = await mkdtemp(path.join(order.under, `${order.row}-`));
   process.env['TMPDIR'] = scratch;
-  const tally: Tally = { crashRestarts: 0, simulatedCrashRestarts: 0, faults: {} };
+  const tally: Tally = { crashRestarts: 0, simulatedCrashRestarts: 0, faults: {}, notes: {} };
   const injected = (fault: string, n = 1) => void (tally.faults[fault] = (tally.faults[fault] ?? 0) + n);
   const cleanUps: (() => unknown)[] = [];
   const round: Round = {
@@ -39,8 +40,10 @@ async function runRound(order: RoundOrder): Promise<RoundReport> {
     index: order.index,
     random: seeded(order.seed),
     scratch,
+    long: order.long,
     control: order.control,
     injected,
+    noted: (what, n) => void (tally.notes[what] = (tally.notes[what] ?? 0) + n),
     crashed: (kind, fault, n = 1) => {
       injected(fault, n);
       tally[kind === 'real' ? 'crashRestarts' : 'simulatedCrashRestarts'] += n;

@@ -18,6 +18,8 @@ export interface Tally {
   simulatedCrashRestarts: number;
   /** Injected faults by name, those kills included. */
   readonly faults: Record<string, number>;
+  /** What else says how much was done: tasks, names, megabytes. */
+  readonly notes: Record<string, number>;
 }
 
 /** Shaped so that it can stand in for a `TestContext` where the rig only wants to clean up. */
@@ -26,12 +28,16 @@ export interface Round {
   /** 0, 1, 2, … in the order of the run: a row that goes through every step takes it modulo the number of steps. */
   readonly index: number;
   readonly random: () => number;
+  /** The run has half an hour or more, and sizes may be those that are promised; else those that fit into a check. */
+  readonly long: boolean;
   /** An empty directory, removed after the round unless it found something. On tmpfs where there is one. */
   readonly scratch: string;
   /** The guard that is taken out; `undefined` in a round that must find nothing. */
   readonly control: string | undefined;
   /** `n` faults of this name were injected (the kills of `crashed` are counted there already). */
   injected(fault: string, n?: number): void;
+  /** `n` of something that is no fault, for the table: tasks that were run, crash images that were looked at. */
+  noted(what: string, n: number): void;
   crashed(kind: 'real' | 'simulated', fault: string, n?: number): void;
   /** Called when the round is over, the latest first, whatever came of it. */
   after(cleanUp: () => unknown): void;

@@ -17,6 +17,7 @@ export class RowResult {
   readonly unavailable: string | undefined;
   readonly found: Record<ViolationKind, number>;
   readonly faults = new Map<string, number>();
+  readonly notes = new Map<string, number>();
   started = 0;
   #ended = 0;
   #crashRestarts = 0;
@@ -57,6 +58,8 @@ export class RowResult {
     this.#simulated += report.tally.simulatedCrashRestarts;
     for (const [fault, n] of Object.entries(report.tally.faults))
       this.faults.set(fault, (this.faults.get(fault) ?? 0) + n);
+    for (const [what, n] of Object.entries(report.tally.notes))
+      this.notes.set(what, (this.notes.get(what) ?? 0) + n);
     for (const { kind } of report.violations) this.found[kind]++;
   }
 
@@ -101,7 +104,12 @@ const number = (n: number) => n.toLocaleString('en');
 export function renderTable(
   results: readonly RowResult[],
   controls: readonly ControlResult[],
-  { seed, minutes }: { readonly seed: number; readonly minutes: number },
+  run: {
+    readonly date: string;
+    readonly commit: string;
+    readonly seed: number;
+    readonly minutes: number;
+  },
 ): { text: string; ok: boolean } {
   const ran = results.filter(({ unavailable }) => unavailable === undefined);
   const rowLine = (
@@ -125,8 +133,10 @@ export function renderTable(
     for (const key of Object.keys(total) as (keyof Counts)[]) total[key] += counts[key];
     for (const kind of VIOLATION_KINDS) found[kind] += result.found[kind];
   }
-  const faultsOf = (result: RowResult) =>
-    [...result.faults].map(([fault, n]) => `${fault} ${number(n)}`).join(', ');
+  const list = (counts: ReadonlyMap<string, number>) =>
+    [...counts].map(([what, n]) => `${what} ${number(n)}`).join(', ');
+  const faultsOf = ({ faults, notes }: RowResult) =>
+    [list(faults), notes.size > 0 ? `(${list(notes)})` : ''].filter(Boolean).join(' ');
   const rows = table(
     ['row', 'rounds', 'crash-restarts', 'simulated', 'faults', ...VIOLATION_KINDS, 'injected'],
     [
@@ -151,7 +161,7 @@ export function renderTable(
   const cpu = cpus();
   const machine = `${cpu.length} × ${cpu[0]?.model.trim() ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${process.arch}, Node ${process.version}`;
   const text = [
-    `Seed ${seed}, ${minutes.toFixed(1)} minutes, ${machine}.`,
+    `${run.date} UTC, commit ${run.commit}, seed ${run.seed}, ${run.minutes.toFixed(1)} minutes, ${machine}.`,
     rows,
     ...(controls.length > 0 ? [`With a guard taken out, the same harness:`, proofs] : []),
     ...(missing.length > 0 ? [missing.join('\n')] : []),
