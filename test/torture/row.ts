@@ -35,12 +35,12 @@ export interface Round {
   /** The guard that is taken out; `undefined` in a round that must find nothing. */
   readonly control: string | undefined;
   /** `n` faults of this name were injected (the kills of `crashed` are counted there already). */
-  injected(fault: string, n?: number): void;
+  readonly injected: (fault: string, n?: number) => void;
   /** `n` of something that is no fault, for the table: tasks that were run, crash images that were looked at. */
-  noted(what: string, n: number): void;
-  crashed(kind: 'real' | 'simulated', fault: string, n?: number): void;
+  readonly noted: (what: string, n: number) => void;
+  readonly crashed: (kind: 'real' | 'simulated', fault: string, n?: number) => void;
   /** Called when the round is over, the latest first, whatever came of it. */
-  after(cleanUp: () => unknown): void;
+  readonly after: (cleanUp: () => unknown) => void;
 }
 
 export interface Row {
