@@ -219,6 +219,11 @@ for (const { row, unavailable } of results.values())
 const controls = values.controls === 'no' ? [] : runnable.flatMap((row) => ControlResult.of(row));
 const queue = [...controls];
 const allLanes = Array.from({ length: lanes }, () => new Lane());
+process.on('SIGINT', () => {
+  say('interrupted');
+  finish();
+  process.exit(130);
+});
 const pulse = setInterval(() => {
   const sum = [...results.values()].map((result) => result.counts());
   const total = (pickOne: (counts: ReturnType<RowResult['counts']>) => number) =>
@@ -235,15 +240,19 @@ await Promise.all(
   }),
 );
 clearInterval(pulse);
-for (const lane of allLanes) lane.close();
-rmSync(under, { recursive: true, force: true, maxRetries: 5 });
+finish();
 
-const table = renderTable([...results.values()], controls, {
-  commit: commit(),
-  date: new Date().toISOString().slice(0, 16).replace('T', ' '),
-  seed,
-  minutes: (performance.now() - startedAt) / 60_000,
-});
-console.log(`\n${table.text}`);
-if (values.report) writeFileSync(values.report, table.text);
-process.exitCode = table.ok ? 0 : 1;
+function finish(): void {
+  for (const lane of allLanes) lane.close();
+  endEverythingOf(under);
+  rmSync(under, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  const table = renderTable([...results.values()], controls, {
+    commit: commit(),
+    date: new Date().toISOString().slice(0, 16).replace('T', ' '),
+    seed,
+    minutes: (performance.now() - startedAt) / 60_000,
+  });
+  console.log(`\n${table.text}`);
+  if (values.report) writeFileSync(values.report, table.text);
+  process.exitCode = table.ok ? 0 : 1;
+}
