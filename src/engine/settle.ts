@@ -9,7 +9,7 @@
  *   settled  what is published is durable: say so now
  *   gone     somebody else settled X, or removed its lock: nothing was published by this call
  *   blocked  the right's holder is alive elsewhere or cannot be judged, or the disk refuses: lock and right are as they
- *            were, and the next run continues. After 60 s, or at once when `mayLeave()`.
+ *            were, and the next run continues. After 60 s with one holder, or at once when `mayLeave()`.
  *
  * Steps S0–S8 are those of the model (ARCHITECTURE.md, "The lock protocol"); change them only together with it.
  */
@@ -74,7 +74,7 @@ async function obtainRight(world: World, request: SettleRequest): Promise<RightR
   const { files, me } = world;
   const { directory, claim } = request;
   const silence = new SilenceWatch(world.uptimeMs);
-  const startedAt = world.uptimeMs();
+  let startedAt = world.uptimeMs();
   let n = 1;
   let waitMs = BACKOFF_MS.first;
   for (;;) {
@@ -107,6 +107,7 @@ async function obtainRight(world: World, request: SettleRequest): Promise<RightR
       (right.kind === 'holder' && isCertainlyDead(world, request, right.holder, silence, n))
     ) {
       n++; // the chain: a dead holder's right passes on under the next name, and stays where it is
+      startedAt = world.uptimeMs(); // patience is with one holder: each of an earlier boot takes 30 s to judge
       continue;
     }
     if (!holds) return { kind: 'gone' };

@@ -22,7 +22,11 @@ interface IdentityFile extends ProcessStart {
 
 const IDENTITY_BYTES = 2_048;
 
-/** `.codex-worker/tmp/proc.P`, the file whose hard links are this process's break rights. Written whole, by rename. */
+/**
+ * `.codex-worker/tmp/proc.P`, the file whose hard links are this process's break rights. Written whole, by rename; and
+ * durable before it has its name, because settle syncs the directory with the right in it: after a power cut a right
+ * without its data would be one that nobody could judge, and so a claim that nobody could settle.
+ */
 export async function writeIdentityFile(
   files: Files,
   directory: TaskDirectory,
@@ -34,6 +38,7 @@ export async function writeIdentityFile(
   const fd = await createPrivate(files, directory, 'tmp', name);
   try {
     await files.write(fd, identityBytes(me), 0);
+    await files.fsync(fd);
   } finally {
     await files.close(fd);
   }
@@ -69,6 +74,7 @@ export async function takeRight(
   const fd = await files.open(right, CREATE);
   try {
     await files.write(fd, identityBytes(me), 0);
+    await files.fsync(fd);
   } finally {
     await files.close(fd);
   }

@@ -180,10 +180,16 @@ export async function readLogHeader(files: Files, path: string): Promise<LogHead
   return attempt && claim && promptSha256 ? { attempt: Number(attempt), claim, promptSha256 } : undefined;
 }
 
-/** Whether a file is a log of ours, or the one-line stand-in for a mirror where hard links cannot be had. */
+/**
+ * Whether a file is a log of ours, or the one-line stand-in for a mirror where hard links cannot be had; or blank, which
+ * is what a power cut leaves of either when it takes the data and not the name.
+ */
 export async function isOwnLog(files: Files, path: string): Promise<boolean> {
   const file = await readSmall(files, path, MAGIC.length + 1);
-  return file.kind === 'read' && file.bytes.toString('latin1') === `${MAGIC}\n`;
+  return (
+    file.kind === 'read' &&
+    (file.bytes.toString('latin1') === `${MAGIC}\n` || file.bytes.every((byte) => byte === 0))
+  );
 }
 
 /** The text of a mirror on a file system without hard links. */

@@ -217,6 +217,15 @@ test('a damaged right blocks for a minute, unless a person says that nobody work
   assert.deepEqual(leftovers(machine), []);
 });
 
+test('patience is with one holder: a chain of holders from earlier boots is passed over to its end', async (t) => {
+  const machine = makeMachine(t);
+  const claim = await makeClaim(machine.boot({}, { boot: 'boot-1' }), machine, { outcome: 'done' });
+  await claim.close();
+  for (const n of [1, 2, 3, 4]) await giveRight(machine.boot({}, { boot: 'boot-1' }), machine, claim.id, n);
+  assert.equal((await settleAs(machine.boot(), machine, claim.id)).kind, 'settled');
+  assert.deepEqual(leftovers(machine), []);
+});
+
 test('a holder from an earlier boot of this machine is passed over after 30 s of own looks', async (t) => {
   const machine = makeMachine(t);
   const before = machine.boot({}, { boot: 'boot-1' });

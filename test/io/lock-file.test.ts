@@ -494,6 +494,32 @@ test('a break right appears complete, is got by one, and says who holds it', asy
   }
 });
 
+test('what a break right says is durable before the right has its name', async (t) => {
+  for (const hardLinks of [true, false]) {
+    const directory = taskDirectory(scratch(t), hardLinks);
+    const calls: string[] = [];
+    const noting = filesWith({
+      write: (fd, bytes, at) => {
+        calls.push('write');
+        return realFiles.write(fd, bytes, at);
+      },
+      fsync: (fd) => {
+        calls.push('fsync');
+        return realFiles.fsync(fd);
+      },
+      rename: (from, to) => {
+        calls.push('rename');
+        return realFiles.rename(from, to);
+      },
+    });
+    await writeIdentityFile(noting, directory, thisProcess());
+    assert.deepEqual(calls, ['write', 'fsync', 'rename']);
+    calls.length = 0;
+    await takeRight(noting, directory, newClaimId(), 1, thisProcess());
+    assert.deepEqual(calls, hardLinks ? [] : ['write', 'fsync']);
+  }
+});
+
 test('a break right that is not what was written is damaged, whatever it is', async (t) => {
   const directory = taskDirectory(scratch(t));
   const me = thisProcess();

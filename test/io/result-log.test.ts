@@ -264,6 +264,16 @@ test('the stand-in for a mirror is known as ours, and a file of the user’s is 
   assert.equal(await isOwnLog(realFiles, path), false);
 });
 
+test('a mirror whose data a power cut took is ours: it is empty, or zeros where the data was to be', async (t) => {
+  const path = `${scratch(t)}/in-progress-x`;
+  for (const length of [0, 5, 4_096]) {
+    writeFileSync(path, Buffer.alloc(length));
+    assert.equal(await isOwnLog(realFiles, path), true, `${length} zeros`);
+  }
+  writeFileSync(path, '\0\0my notes');
+  assert.equal(await isOwnLog(realFiles, path), false);
+});
+
 test('a log that cannot be written says so at once', async (t) => {
   const directory = taskDirectory(scratch(t));
   const full = filesWith({
