@@ -1,5 +1,11 @@
 /** The rows of the torture run, in the order of its table. */
 import type { Row } from './row.ts';
 import { bigOutput, longRun, manyTasks } from './rows/long-runs.ts';
+import { powerSimulated } from './rows/power-simulated.ts';
 
-export const rows: readonly Row[] = [longRun, bigOutput, manyTasks];
+export const rows: readonly Row[] = [
+  powerSimulated,
+  longRun,
+  bigOutput,
+  manyTasks,
+];
