@@ -183,7 +183,10 @@ async function settleWithRight(world: World, request: SettleRequest, n: number):
   await syncDirectory(files, directory.path);
   // S6. The mirror goes before the lock, so that nobody can hit the mirror of the next claim.
   await removeMirror(world, directory, task);
-  if (done.published === 'completed') await putResultAside(files, directory, task, 'failed');
+  // Whoever published it: a power cut can take the outcome of an owner that was killed while recording it, and not the
+  // result that a reaper had published by then.
+  if (await lookAt(files, at(markerOf.completed(task))))
+    await putResultAside(files, directory, task, 'failed');
   // S7, S8
   await removeIfThere(files, at(markerOf.lock(task)));
   try {

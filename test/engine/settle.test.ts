@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, renameSync } from 'node:fs';
 import { test } from 'node:test';
 import { tidy } from '../../src/engine/janitor.ts';
 import { settle, type SettleRequest, type SettleResult } from '../../src/engine/settle.ts';
@@ -236,6 +236,21 @@ test('a holder from an earlier boot of this machine is passed over after 30 s of
   assert.equal((await settleAs(machine.boot(), machine, claim.id)).kind, 'settled');
   assert.ok(machine.now - start >= 30_000 && machine.now - start < 40_000, String(machine.now - start));
   assert.ok(machine.has(done));
+});
+
+test('a result whose outcome a power cut has taken from the lock still puts the older failure aside', async (t) => {
+  const machine = makeMachine(t);
+  machine.write(failed, 'an older failure\n');
+  const owner = machine.boot();
+  const claim = await makeClaim(owner, machine);
+  await claim.close();
+  renameSync(claim.log.path, `${machine.directory.path}/${done}`);
+  machine.kill(owner);
+  assert.equal((await settleAs(machine.boot(), machine, claim.id)).kind, 'settled');
+  assert.ok(machine.has(done));
+  assert.equal(machine.has(failed), false);
+  assert.deepEqual(ended(machine), ['failed']);
+  assert.deepEqual(leftovers(machine), []);
 });
 
 test("somebody else's result stays, and the log that came second is put aside", async (t) => {
