@@ -7,6 +7,7 @@
 #   TASK.flock     held with flock(2) by whatever of this run still lives: an oracle that knows nothing of our protocol
 # $FAKE_CODEX_TASKS is the task directory.
 read -r task words
+[ -n "$task" ] || exit 1 # its prompt cannot be read: somebody has cut the power of the disk
 history=$FAKE_CODEX_DIR/history
 hold=0
 for word in $words; do

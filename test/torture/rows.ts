@@ -3,9 +3,4 @@ import type { Row } from './row.ts';
 import { bigOutput, longRun, manyTasks } from './rows/long-runs.ts';
 import { powerSimulated } from './rows/power-simulated.ts';
 
-export const rows: readonly Row[] = [
-  powerSimulated,
-  longRun,
-  bigOutput,
-  manyTasks,
-];
+export const rows: readonly Row[] = [powerSimulated, longRun, bigOutput, manyTasks];

@@ -119,18 +119,15 @@ function judgeSaid({ disk, notes, hadFailure }: Past): Violation[] {
     found.push(violation('lost', 'the log of the earlier failure'));
   if (disk.content(`${AT}/${TASK.name}`)?.toString() !== PROMPT)
     found.push(violation('lost', 'the task file was touched'));
-  const standing = standingResult(notes);
-  if (standing && !disk.content(`${AT}/${DONE}`)?.equals(standing.log))
-    found.push(violation('lost', `${DONE} of ${standing.claim}`));
+  const last = notes.findLast(({ kind }) => kind !== 'recorded');
+  if (last?.kind === 'said' && last.what !== 'put aside') {
+    const name = last.what === 'completed' ? DONE : FAILED;
+    if (!disk.content(`${AT}/${name}`)?.equals(last.log))
+      found.push(violation('lost', `${name} of ${last.claim}`));
+  }
+  if (last?.kind === 'reset' && [DONE, FAILED].some((name) => disk.names(AT).includes(name)))
+    found.push(violation('lied', 'the task was said to be reset, and has its result again'));
   return found;
-}
-
-/** The result that was said to be done and that nobody has begun to reset. */
-function standingResult(notes: readonly Note[]): (Note & { kind: 'said' }) | undefined {
-  const last = notes.findLast(
-    (note) => note.kind === 'reset-begun' || (note.kind === 'said' && note.what === 'completed'),
-  );
-  return last?.kind === 'said' ? last : undefined;
 }
 
 /** After the next run: done exactly once, by one claim, and nothing else is left. */
@@ -140,9 +137,8 @@ function judgeRepaired({ disk, notes, inOrder }: Past): Violation[] {
   let done: string | undefined;
   for (const note of notes) {
     if (note.kind === 'reset-begun') done = undefined;
-    const isDone = note.kind === 'said' ? note.what === 'completed' : note.kind === 'recorded' && inOrder;
-    if (isDone && (note.kind === 'said' || (note.kind === 'recorded' && note.outcome === 'done')))
-      done = note.claim;
+    if (note.kind === 'said' && note.what === 'completed') done = note.claim;
+    if (note.kind === 'recorded' && note.outcome === 'done' && inOrder) done = note.claim;
     if (note.kind === 'ran' && done !== undefined)
       found.push(violation('twice', `${note.claim} ran after ${done} was done`));
   }
