@@ -7,7 +7,8 @@ import { basename } from 'node:path';
 import { markerOf, parseMarker, PRIVATE_DIRECTORY, type Marker } from '../core/task.ts';
 import { survivors } from '../io/child.ts';
 import { pruneEnded, putAside } from '../io/earlier-attempts.ts';
-import { listDirectory, listIfThere, lookAt, removeIfThere } from '../io/files.ts';
+import { listPrivate } from '../io/file-system.ts';
+import { listDirectory, lookAt, removeIfThere } from '../io/files.ts';
 import { claimIdIn, readLock } from '../io/lock-file.ts';
 import { isTokenOfTheDead } from '../io/process-identity.ts';
 import { isOwnLog, readLogHeader } from '../io/result-log.ts';
@@ -87,7 +88,7 @@ async function tidyLog(
   const marker = parseMarker(name);
   if (marker?.kind !== 'running-log') return false;
   const { task, claim } = marker;
-  for (const temporary of await listIfThere(files, `${directory.path}/${PRIVATE_DIRECTORY}/tmp`)) {
+  for (const temporary of await listPrivate(files, directory, 'tmp')) {
     if (temporary.startsWith(`${claim}.`) && !isTokenOfTheDead(temporary.slice(claim.length + 1), me, table))
       return false;
   }
@@ -111,7 +112,7 @@ async function tidyTemporary(world: World, directory: TaskDirectory, dryRun: boo
   const { files, table, me } = world;
   const folder = `${directory.path}/${PRIVATE_DIRECTORY}/tmp`;
   const gone: string[] = [];
-  for (const name of await listIfThere(files, folder)) {
+  for (const name of await listPrivate(files, directory, 'tmp')) {
     if (!isTokenOfTheDead(name.split('.').slice(-5).join('.'), me, table)) continue;
     if (dryRun || (await removeIfThere(files, `${folder}/${name}`)))
       gone.push(`${PRIVATE_DIRECTORY}/tmp/${basename(name)}`);

@@ -19,11 +19,11 @@ import { markerOf } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { putAside, putResultAside, readHistory, type EndedKind } from '../io/earlier-attempts.ts';
 import { createHash } from 'node:crypto';
-import { APPEND, lookAt, READ, removeIfThere, renameIfThere, syncDirectory } from '../io/files.ts';
+import { lookAt, READ, removeIfThere, renameIfThere, syncDirectory } from '../io/files.ts';
 import { claimIdIn, readLock, recordOutcomeFor, type LockRead } from '../io/lock-file.ts';
 import { readRight, takeRight, writeIdentityFile } from '../io/break-right.ts';
 import { isSameProcess, judge } from '../io/process-identity.ts';
-import { isOwnLog, lastWords } from '../io/result-log.ts';
+import { appendLastWords, isOwnLog } from '../io/result-log.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
 import { EARLIER_BOOT_SILENCE_MS, SilenceWatch } from './silence.ts';
 import type { World } from './world.ts';
@@ -244,12 +244,11 @@ async function validOutcome(
   if (request.role === 'owner') return outcome;
   if (!outcome) return failAfterTooManyDeaths(world, request, lock);
   if (outcome.outcome !== 'done' && outcome.outcome !== 'failed') return outcome;
-  const log = await digest(
-    world,
-    `${request.directory.path}/${markerOf.runningLog(request.task, request.claim)}`,
-  );
-  if (log === undefined) return outcome; // already published, or deleted: S4 finds out
-  return log.bytes === outcome.bytes && log.sha256 === outcome.sha256 ? outcome : undefined;
+  const path = `${request.directory.path}/${markerOf.runningLog(request.task, request.claim)}`;
+  const stat = await lookAt(world.files, path);
+  if (stat === undefined) return outcome; // already published, or deleted: S4 finds out
+  const log = stat.size === BigInt(outcome.bytes) ? await digest(world, path) : undefined;
+  return log?.bytes === outcome.bytes && log.sha256 === outcome.sha256 ? outcome : undefined;
 }
 
 /** The owner died without an outcome. The third time in a row the task is failed: one that kills its machine must not run for ever. */
@@ -266,14 +265,7 @@ async function failAfterTooManyDeaths(
   const { deaths } = await readHistory(files, directory, task);
   if (deaths + 1 < MOST_DEATHS) return undefined;
   const reason = `the worker died ${deaths + 1} times on this task`;
-  const fd = await files.open(path, APPEND);
-  try {
-    files.appendSync(fd, Buffer.from(lastWords(reason)));
-    await files.fsync(fd);
-  } finally {
-    await files.close(fd);
-  }
-  const log = await digest(world, path);
+  const log = (await appendLastWords(files, path, claim, reason)) ? await digest(world, path) : undefined;
   if (!log) return undefined;
   const outcome: OutcomeRecord = {
     outcome: 'failed',
@@ -283,20 +275,21 @@ async function failAfterTooManyDeaths(
     reason,
     at: world.now().toISOString(),
   };
-  await recordOutcomeFor(files, directory, task, outcome);
-  return outcome;
+  return (await recordOutcomeFor(files, directory, lock.record, outcome)) ? outcome : undefined;
 }
 
+/** `undefined` for what is not there, and for what is no regular file. */
 async function digest(world: World, path: string): Promise<{ bytes: number; sha256: string } | undefined> {
   const { files } = world;
   let fd: number;
   try {
     fd = await files.open(path, READ);
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ELOOP')) return undefined;
+    if (isErrno(error, 'ENOENT', 'ELOOP', 'ENXIO')) return undefined;
     throw error;
   }
   try {
+    if (!(await files.fstat(fd)).isFile()) return undefined;
     const hash = createHash('sha256');
     const buffer = Buffer.alloc(1_048_576);
     let bytes = 0;

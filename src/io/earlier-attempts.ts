@@ -5,11 +5,11 @@
  * Losing this folder loses counts and old logs, nothing else.
  */
 import { createHash } from 'node:crypto';
-import { isClaimId, MOST_ATTEMPTS, type ClaimId } from '../core/claim.ts';
+import { isClaimId, MOST_ATTEMPTS, newClaimId, type ClaimId } from '../core/claim.ts';
 import { isErrno } from '../core/errors.ts';
 import { markerOf, PRIVATE_DIRECTORY } from '../core/task.ts';
 import { listIfThere, lookAt, removeIfThere, type Files } from './files.ts';
-import { makePrivateDirectory } from './file-system.ts';
+import { listPrivate, makePrivateDirectory, mustNotLeadAway } from './file-system.ts';
 import { readLogHeader } from './result-log.ts';
 import type { TaskDirectory } from './task-directory.ts';
 
@@ -109,16 +109,19 @@ export async function putAside(
   from: string,
   ended: EndedAttempt & { readonly task: string },
 ): Promise<string | undefined> {
-  const to = endedPath(directory, ended);
+  let to = endedPath(directory, ended);
   for (;;) {
     try {
+      await mustNotLeadAway(files, endedDirectory(directory));
       await files.rename(from, to);
       return to;
     } catch (error) {
-      if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
+      if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'EISDIR', 'ENOTEMPTY', 'EEXIST')) throw error;
     }
     if (!(await lookAt(files, from))) return undefined;
-    await makePrivateDirectory(files, directory, 'ended');
+    // A directory that somebody made, there or here, and that nothing of the other kind can replace.
+    if (await lookAt(files, to)) to = endedPath(directory, { ...ended, claim: newClaimId() });
+    else await makePrivateDirectory(files, directory, 'ended');
   }
 }
 
@@ -165,7 +168,7 @@ export async function pruneEnded(
   const removedClaims = new Set<ClaimId>();
   for (const folder of ['ended', 'raw'] as const) {
     const byTask = new Map<string, { name: string; attempt: number }[]>();
-    for (const name of await listIfThere(files, `${directory.path}/${PRIVATE_DIRECTORY}/${folder}`)) {
+    for (const name of await listPrivate(files, directory, folder)) {
       const match = /^([0-9a-f]{16})\.(\d+)\./.exec(name);
       if (!match?.[1]) continue;
       const group = byTask.get(match[1]) ?? [];

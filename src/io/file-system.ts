@@ -9,6 +9,7 @@ import { PRIVATE_DIRECTORY } from '../core/task.ts';
 import {
   CREATE,
   describeType,
+  listIfThere,
   lookAt,
   makeDirectory,
   removeIfThere,
@@ -148,6 +149,7 @@ async function tryPrivateDirectory(
   folder: PrivateFolder,
 ): Promise<void> {
   const path = `${directory.path}/${PRIVATE_DIRECTORY}`;
+  await mustNotLeadAway(files, directory.path);
   await makeDirectory(files, path);
   await mustBeDirectory(files, path);
   if ((await files.lstat(path)).dev !== (await files.lstat(directory.path)).dev) {
@@ -168,6 +170,38 @@ async function mustBeDirectory(files: Files, path: string): Promise<void> {
 }
 
 /**
+ * An agent may put a link in the place of a directory while we work, and what we then make or move would be made outside.
+ * Asked before each use, and not only at the start. Throws EnvironmentError for a link anywhere in the path.
+ */
+export async function mustNotLeadAway(files: Files, path: string): Promise<void> {
+  const real = await files.realpath(path).catch((error: unknown) => {
+    if (isErrno(error, 'ELOOP')) return 'nowhere';
+    throw error;
+  });
+  if (real !== path)
+    throw new EnvironmentError(
+      `${path} leads to ${real} now: somebody put a symbolic link in its place`,
+      'move it out of the way, and find out who did it',
+    );
+}
+
+/** The entries of a private folder; none when it is not there. Throws EnvironmentError when it is elsewhere. */
+export async function listPrivate(
+  files: Files,
+  directory: TaskDirectory,
+  folder: PrivateFolder,
+): Promise<ReadonlySet<string>> {
+  const path = `${directory.path}/${PRIVATE_DIRECTORY}/${folder}`;
+  try {
+    await mustNotLeadAway(files, path);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return new Set();
+    throw error;
+  }
+  return listIfThere(files, path);
+}
+
+/**
  * Creates a file in a private folder and returns its descriptor. The folder decides nothing, so anybody may remove it
  * at any time: it is made again. Throws ENOENT only when the task directory itself is gone.
  */
@@ -178,10 +212,11 @@ export async function createPrivate(
   name: string,
   flags = CREATE,
 ): Promise<number> {
-  const path = `${directory.path}/${PRIVATE_DIRECTORY}/${folder}/${name}`;
+  const path = `${directory.path}/${PRIVATE_DIRECTORY}/${folder}`;
   for (;;) {
     try {
-      return await files.open(path, flags);
+      await mustNotLeadAway(files, path);
+      return await files.open(`${path}/${name}`, flags);
     } catch (error) {
       if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
     }

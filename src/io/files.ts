@@ -4,6 +4,7 @@
  */
 import fse from 'fs-extra';
 import { constants, writeSync, type BigIntStats } from 'node:fs';
+import { realpath } from 'node:fs/promises';
 import { isErrno } from '../core/errors.ts';
 
 export type { BigIntStats } from 'node:fs';
@@ -19,6 +20,8 @@ export interface Files {
   fsync(fd: number): Promise<void>;
   fstat(fd: number): Promise<BigIntStats>;
   lstat(path: string): Promise<BigIntStats>;
+  /** The path without symbolic links; like every look it needs no right of ours. */
+  realpath(path: string): Promise<string>;
   link(existing: string, path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
@@ -42,6 +45,7 @@ export const realFiles: Files = {
   fsync: (fd) => fse.fsync(fd),
   fstat: (fd) => fse.fstat(fd, { bigint: true }),
   lstat: (path) => fse.lstat(path, { bigint: true }),
+  realpath: (path) => realpath(path),
   link: (existing, path) => fse.link(existing, path),
   rename: (from, to) => fse.rename(from, to),
   unlink: (path) => fse.unlink(path),
@@ -53,8 +57,9 @@ export const realFiles: Files = {
 export const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | constants.O_NOFOLLOW;
 export const CREATE_APPEND =
   constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
-export const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-export const OVERWRITE = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** To look at what it is, through the same descriptor, before anything is written into it. */
+export const AMEND = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+export const AMEND_END = AMEND | constants.O_APPEND;
 /** For files that somebody else may have put there: a symbolic link fails with ELOOP, a FIFO does not block. */
 export const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
@@ -68,13 +73,13 @@ export async function lookAt(files: Files, path: string): Promise<BigIntStats | 
   }
 }
 
-/** Whether the name was there to remove. */
+/** Whether the name was there to remove. A directory never is: we make none in the place of a file. */
 export async function removeIfThere(files: Files, path: string): Promise<boolean> {
   try {
     await files.unlink(path);
     return true;
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return false;
+    if (isErrno(error, 'ENOENT', 'EISDIR')) return false;
     throw error;
   }
 }
@@ -131,14 +136,46 @@ export async function readSmall(files: Files, path: string, limit: number): Prom
   try {
     const stat = await files.fstat(fd);
     if (!stat.isFile()) return { kind: 'odd', why: `it is ${describeType(stat)}` };
-    const buffer = Buffer.alloc(limit);
-    let length = 0;
-    for (;;) {
-      const read = await files.read(fd, buffer.subarray(length), length);
-      length += read;
-      if (read === 0 || length === limit) break;
-    }
-    return { kind: 'read', bytes: buffer.subarray(0, length), stat };
+    return { kind: 'read', bytes: await readBeginning(files, fd, limit), stat };
+  } finally {
+    await files.close(fd);
+  }
+}
+
+async function readBeginning(files: Files, fd: number, limit: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(limit);
+  let length = 0;
+  for (;;) {
+    const read = await files.read(fd, buffer.subarray(length), length);
+    length += read;
+    if (read === 0 || length === limit) return buffer.subarray(0, length);
+  }
+}
+
+/**
+ * Writes into a file that is found by its name, where somebody else may have put another one: what is open is looked
+ * at, and only a regular file whose first `limit` bytes are `ours` is handed to `write`. False when there is none.
+ */
+export async function amend(
+  files: Files,
+  path: string,
+  flags: number,
+  limit: number,
+  ours: (beginning: Buffer) => boolean,
+  write: (fd: number) => Promise<void>,
+): Promise<boolean> {
+  let fd: number;
+  try {
+    fd = await files.open(path, flags);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ELOOP', 'EISDIR', 'ENXIO')) return false;
+    throw error;
+  }
+  try {
+    if (!(await files.fstat(fd)).isFile() || !ours(await readBeginning(files, fd, limit))) return false;
+    await write(fd);
+    await files.fsync(fd);
+    return true;
   } finally {
     await files.close(fd);
   }

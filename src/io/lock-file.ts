@@ -25,9 +25,10 @@ import { isErrno } from '../core/errors.ts';
 import { markerOf } from '../core/task.ts';
 import { createPrivate } from './file-system.ts';
 import {
+  amend,
+  AMEND,
   CREATE,
   lookAt,
-  OVERWRITE,
   readSmall,
   removeIfThere,
   sameFile,
@@ -241,18 +242,21 @@ export class HeldLock {
   }
 }
 
-/** Records an outcome for a dead owner; only the holder of the claim's right may. */
-export async function recordOutcomeFor(
+/** Records an outcome for a dead owner; only the holder of the claim's right may. False when the file does not hold the claim. */
+export function recordOutcomeFor(
   files: Files,
   directory: TaskDirectory,
-  task: string,
+  { task, claim }: ClaimRecord,
   outcome: OutcomeRecord,
-): Promise<void> {
-  const fd = await files.open(`${directory.path}/${markerOf.lock(task)}`, OVERWRITE);
-  try {
-    await files.write(fd, encodeOutcome(outcome), OUTCOME.offset);
-    await files.fsync(fd);
-  } finally {
-    await files.close(fd);
-  }
+): Promise<boolean> {
+  return amend(
+    files,
+    `${directory.path}/${markerOf.lock(task)}`,
+    AMEND,
+    LOCK_BYTES + 1,
+    (bytes) =>
+      bytes.length === LOCK_BYTES &&
+      asClaimRecord(decodeLine(bytes.subarray(CLAIM.offset, CLAIM.length)))?.claim === claim,
+    (fd) => files.write(fd, encodeOutcome(outcome), OUTCOME.offset),
+  );
 }

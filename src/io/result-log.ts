@@ -14,11 +14,22 @@ import { printable, printableText } from '../core/printable.ts';
 import { markerOf } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { AgentEvent } from './codex.ts';
-import { CREATE_APPEND, lookAt, READ, readSmall, removeIfThere, type Files } from './files.ts';
+import {
+  amend,
+  AMEND_END,
+  CREATE_APPEND,
+  lookAt,
+  READ,
+  readSmall,
+  removeIfThere,
+  type Files,
+} from './files.ts';
 import type { TaskDirectory } from './task-directory.ts';
 
 const MAGIC = 'codex-worker log';
 const RULE = '─'.repeat(72);
+/** What is read of a log to find its header. */
+const HEADER_BYTES = 2_048;
 /** Of one command's output the log shows this many characters; all of it is in the raw events. */
 const OUTPUT_SHOWN = 16_384;
 
@@ -122,9 +133,22 @@ function footerText(
   return `\n${RULE}\n${lines.join('\n')}\n`;
 }
 
-/** The footer that a reaper appends to the log of an owner that died. */
-export function lastWords(reason: string): string {
-  return `\n${RULE}\noutcome:   failed: ${printable(reason)}\n`;
+/** Appends the footer for an owner that died. False for what is not the log of that claim: it is left as it is. */
+export function appendLastWords(
+  files: Files,
+  path: string,
+  claim: ClaimId,
+  reason: string,
+): Promise<boolean> {
+  const footer = `\n${RULE}\noutcome:   failed: ${printable(reason)}\n`;
+  return amend(
+    files,
+    path,
+    AMEND_END,
+    HEADER_BYTES,
+    (bytes) => headerIn(bytes)?.claim === claim,
+    async (fd) => files.appendSync(fd, Buffer.from(footer)),
+  );
 }
 
 const indent = (text: string) => text.replace(/^(?=.)/gm, '  ');
@@ -169,9 +193,12 @@ function render(event: AgentEvent): string {
 
 /** The header of a published or running log; `undefined` for a file that is absent or was not written by codex-worker. */
 export async function readLogHeader(files: Files, path: string): Promise<LogHeader | undefined> {
-  const file = await readSmall(files, path, 2_048);
-  if (file.kind !== 'read') return undefined;
-  const text = file.bytes.toString('utf8');
+  const file = await readSmall(files, path, HEADER_BYTES);
+  return file.kind === 'read' ? headerIn(file.bytes) : undefined;
+}
+
+function headerIn(bytes: Buffer): LogHeader | undefined {
+  const text = bytes.toString('utf8');
   if (!text.startsWith(`${MAGIC}\n`)) return undefined;
   const head = text.slice(0, text.indexOf(RULE));
   const attempt = /^attempt: +(\d{1,9})$/m.exec(head)?.[1];

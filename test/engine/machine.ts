@@ -2,7 +2,15 @@
  * A machine whose processes are made up: each is a `World` with an identity of its own on a real directory, and lives
  * until the test says that it is dead. Their clock stands still but for what they sleep.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import {
@@ -47,7 +55,7 @@ export interface Machine {
 }
 
 export function makeMachine(t: Cleanup, { hardLinks = true } = {}): Machine {
-  const scratch = mkdtempSync(path.join(tmpdir(), 'codex-worker-machine-'));
+  const scratch = realpathSync(mkdtempSync(path.join(tmpdir(), 'codex-worker-machine-')));
   t.after(() => rmSync(scratch, { recursive: true, force: true }));
   mkdirSync(path.join(scratch, '.codex-worker', 'tmp'), { recursive: true });
   const processes = new Map<number, ProcessStat>();

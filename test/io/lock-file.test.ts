@@ -461,14 +461,32 @@ test('each renewal is seen as a change, and one that fails is thrown', async (t)
   await failing.close();
 });
 
-test('an outcome is recorded for a dead owner in its own file, and never through a symbolic link', async (t) => {
-  const { directory, path, read } = await lockFile(t);
-  await recordOutcomeFor(realFiles, directory, TASK, outcome('its worker died'));
+test('an outcome is recorded for a dead owner in the file that holds its claim, and in no other', async (t) => {
+  const { directory, path, read, record } = await lockFile(t);
+  const recordFor = (who = record) => recordOutcomeFor(realFiles, directory, who, outcome('its worker died'));
+  assert.equal(await recordFor(), true);
   const lock = await read();
   assert.equal(lock.kind === 'claim' && lock.outcome?.reason, 'its worker died');
-  renameSync(path, `${directory.path}/elsewhere`);
-  symlinkSync(`${directory.path}/elsewhere`, path);
-  await assert.rejects(recordOutcomeFor(realFiles, directory, TASK, outcome()), { code: 'ELOOP' });
+
+  const before = readFileSync(path);
+  assert.equal(await recordFor(claimRecord(TASK)), false, 'another claim');
+  assert.deepEqual(readFileSync(path), before);
+  const elsewhere = `${directory.path}/elsewhere`;
+  renameSync(path, elsewhere);
+  assert.equal(await recordFor(), false, 'nothing');
+  symlinkSync(elsewhere, path);
+  assert.equal(await recordFor(), false, 'a symbolic link');
+  assert.deepEqual(readFileSync(elsewhere), before);
+  for (const [what, precious] of [
+    ['a file of the same size', Buffer.alloc(4_096, 'precious')],
+    ['a longer file that begins like the lock', Buffer.concat([before, Buffer.from('precious')])],
+  ] as const) {
+    unlinkSync(path);
+    writeFileSync(`${directory.path}/precious`, precious);
+    linkSync(`${directory.path}/precious`, path);
+    assert.equal(await recordFor(), false, `a hard link to ${what}`);
+    assert.deepEqual(readFileSync(`${directory.path}/precious`), precious, what);
+  }
 });
 
 test('a break right appears complete, is got by one, and says who holds it', async (t) => {

@@ -1,22 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { newClaimId } from '../../src/core/claim.ts';
 import type { AgentEvent } from '../../src/io/codex.ts';
 import { realFiles } from '../../src/io/files.ts';
 import {
+  appendLastWords,
   isOwnLog,
-  lastWords,
   mirrorStandIn,
   readLogHeader,
   readLogOutcome,
@@ -197,12 +189,38 @@ test('the outcome is found behind the longest footer in the widest script', asyn
 });
 
 test('the last words of a dead owner’s log are its outcome', async (t) => {
-  const { log, header } = await openLog(t);
+  const { log, header, claim } = await openLog(t);
   header();
   log.entry({ kind: 'message', text: `${RULE}\noutcome:   completed` });
   await log.close();
-  appendFileSync(log.path, lastWords('the worker died 3 times\non this task'));
+  assert.ok(
+    await appendLastWords(realFiles, log.path, claim, 'the worker died 3 times\non this task'),
+    'it is its log',
+  );
   assert.equal(await readLogOutcome(realFiles, log.path), 'failed: the worker died 3 times\\non this task');
+});
+
+test('nothing is appended to what is not the log of the claim, whatever stands in its place', async (t) => {
+  const { log, header, claim, directory } = await openLog(t);
+  header();
+  const precious = `${directory.path}/precious`;
+  writeFileSync(precious, 'precious\n');
+  const places: readonly (readonly [string, (path: string) => void])[] = [
+    ['a symbolic link', (path) => symlinkSync(precious, path)],
+    ['a link to its own log', (path) => symlinkSync(log.path, path)],
+    ['a hard link', (path) => linkSync(precious, path)],
+    ['a directory', (path) => mkdirSync(path)],
+    ['a named pipe', (path) => execFileSync('mkfifo', [path])],
+    ['nothing', () => {}],
+  ];
+  for (const [what, make] of places) {
+    const path = `${directory.path}/${what}`;
+    make(path);
+    assert.equal(await appendLastWords(realFiles, path, claim, 'why'), false, what);
+  }
+  assert.equal(await appendLastWords(realFiles, log.path, newClaimId(), 'why'), false, 'of another claim');
+  assert.equal(readFileSync(precious, 'utf8'), 'precious\n');
+  assert.equal(await readLogOutcome(realFiles, log.path), undefined);
 });
 
 test('a log that has no footer has no outcome', async (t) => {

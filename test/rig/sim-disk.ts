@@ -147,6 +147,10 @@ export class SimDisk<Note> {
     fsync: async (fd) => this.#do({ kind: 'fsync', ino: this.#opened(fd).ino }),
     fstat: async (fd) => this.#stat(this.#opened(fd).ino),
     lstat: async (path) => this.#stat(this.#must(path)),
+    realpath: async (path) => {
+      this.#must(path);
+      return path;
+    },
     link: async (existing, path) => {
       const ino = this.#must(existing);
       if (this.#lookUp(path) !== undefined) throw errno('EEXIST', path);
