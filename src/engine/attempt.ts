@@ -7,9 +7,10 @@
 import { EnvironmentError, isErrno, isStorageError } from '../core/errors.ts';
 import type { EnvironmentProblem } from '../core/failure.ts';
 import { NO_USAGE, type ChildExit, type Outcome, type SkipReason } from '../core/outcome.ts';
+import { secretsIn } from '../core/secrets.ts';
 import { markerOf } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
-import { activityOf, CodexListener, judgeExit } from '../io/codex.ts';
+import { activityOf, CodexListener, judgeExit, type AgentEvent } from '../io/codex.ts';
 import { putResultAside, rawName, readHistory } from '../io/earlier-attempts.ts';
 import { createPrivate } from '../io/file-system.ts';
 import { CREATE, CREATE_APPEND, lookAt, resultId, syncDirectory } from '../io/files.ts';
@@ -196,10 +197,11 @@ async function runChild(
       child.go(); // C9
       ports.tell({ kind: 'started', attempt: history.nextAttempt, pid: child.identity.pid });
     }
-    const listening = listen(files, child, heard, rawFds, (event) => {
+    const onEvent = (event: AgentEvent) => {
       log.entry(event);
       ports.tell({ kind: 'activity', activity: activityOf(event) });
-    });
+    };
+    const listening = listen(files, child, heard, rawFds, onEvent, secretsIn(ports.env));
     const { exit, unkillable } = await child.finish(); // F1
     await listening;
     if (unkillable.length > 0) return { kind: 'unkillable', pids: unkillable };

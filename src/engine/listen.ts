@@ -1,5 +1,5 @@
 /**
- * Reads what a child prints, to the last byte: raw into a file out of sight, and line by line to the listener. Memory
+ * Reads what a child prints, to the last byte, but for secrets (core/secrets.ts): raw into a file out of sight, and line by line to the listener. Memory
  * does not grow with the output: a line of any length is read on, and one that is too long is left out of the log.
  *
  * Lines are split at `\n` only. Node's readline also splits at U+2028 and U+2029 (from version 24), which Codex prints raw.
@@ -7,6 +7,7 @@
 import { pipeline } from 'node:stream/promises';
 import split from 'split2';
 import { isErrno, isStorageError } from '../core/errors.ts';
+import { SecretFilter } from '../core/secrets.ts';
 import type { GatedChild } from '../io/child.ts';
 import type { AgentEvent, CodexListener } from '../io/codex.ts';
 import type { Files } from '../io/files.ts';
@@ -29,6 +30,7 @@ export async function listen(
   heard: CodexListener,
   raw: { readonly stdout: number; readonly stderr: number },
   onEvent: (event: AgentEvent) => void,
+  secrets: readonly string[],
 ): Promise<void> {
   let total = 0;
   /** Keeps a chunk; says whether it is still to be looked at. */
@@ -43,7 +45,7 @@ export async function listen(
   const stdout = pipeline(
     child.stdout,
     async function* (chunks: AsyncIterable<Buffer>) {
-      for await (const chunk of chunks) {
+      for await (const chunk of withoutSecrets(chunks, secrets)) {
         if (!keep(raw.stdout, chunk)) continue;
         const before = lineBytes;
         const lastEnd = chunk.lastIndexOf('\n');
@@ -60,7 +62,7 @@ export async function listen(
   );
   const decoder = new TextDecoder();
   const stderr = pipeline(child.stderr, async (chunks: AsyncIterable<Buffer>): Promise<void> => {
-    for await (const chunk of chunks)
+    for await (const chunk of withoutSecrets(chunks, secrets))
       if (keep(raw.stderr, chunk)) heard.stderr(decoder.decode(chunk, { stream: true }));
   });
   const unlessClosed = async (reading: Promise<void>) => {
@@ -73,4 +75,17 @@ export async function listen(
     }
   };
   await Promise.all([unlessClosed(stdout), unlessClosed(stderr)]);
+}
+
+async function* withoutSecrets(
+  chunks: AsyncIterable<Buffer>,
+  secrets: readonly string[],
+): AsyncGenerator<Buffer> {
+  const filter = new SecretFilter(secrets);
+  for await (const chunk of chunks) {
+    const clean = filter.push(chunk);
+    if (clean.length > 0) yield clean;
+  }
+  const rest = filter.end();
+  if (rest.length > 0) yield rest;
 }
