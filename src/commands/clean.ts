@@ -336,7 +336,7 @@ async function forceByHand(
           ? `process ${verdict.owner.pid}, which its lock file names, does not have that file open`
           : 'its owner is dead';
   if (dryRun) return [{ label, done: 'forced', detail: why }];
-  const question = `Break the lock of ${printable(label)}? ${why}. If something still works on it, the task may run twice at once.`;
+  const question = `Break the lock of ${printable(label)}? ${printable(why)}. If something still works on it, the task may run twice at once.`;
   if (!(await confirm(question))) return 'declined';
   if (verdict.kind === 'dead')
     return reaped(label, await reap(world, directory, verdict, { ...REAP, trustElsewhereIsDead: true }));

@@ -38,3 +38,8 @@ export function headline(text: string, length = 300): string {
       .find((part) => part !== '') ?? '';
   return line.length > length ? `${line.slice(0, length - 1)}…`.toWellFormed() : line;
 }
+
+/** An argument as it would be typed in a POSIX shell. */
+export function shellQuoted(argument: string): string {
+  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", `'\\''`)}'`;
+}

@@ -6,6 +6,7 @@ import type { ClaimId } from '../core/claim.ts';
 import { InvariantError } from '../core/errors.ts';
 import type { RunEvent } from '../core/event.ts';
 import type { RunOptions } from '../core/options.ts';
+import { shellQuoted } from '../core/printable.ts';
 import { markerOf, type Task, type TaskState } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { lookAt } from '../io/files.ts';
@@ -105,7 +106,7 @@ export class Others {
         this.#hold(
           task,
           `its lock file is damaged: ${verdict.why}`,
-          `look at it, then: codex-worker clean --force ${task.label}`,
+          `look at it, then: codex-worker clean --force=${shellQuoted(task.label)}`,
         );
         return this.#deps.standings.move(task, { kind: 'held' });
       case 'dead': {
@@ -148,7 +149,11 @@ export class Others {
         );
         return put({ kind: 'held' });
       case 'blocked':
-        this.#hold(task, result.why, `if nobody works on it: codex-worker clean --force ${task.label}`);
+        this.#hold(
+          task,
+          result.why,
+          `if nobody works on it: codex-worker clean --force=${shellQuoted(task.label)}`,
+        );
         return put({ kind: 'held' });
       default:
         return unreachable(result);

@@ -5,7 +5,7 @@ import type { RunEvent, RunSummary } from '../core/event.ts';
 import { describeFailure, describeProblem, type EnvironmentProblem } from '../core/failure.ts';
 import { DEFAULT_PATTERN, type RunOptions } from '../core/options.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { headline, printable } from '../core/printable.ts';
+import { headline, printable, shellQuoted } from '../core/printable.ts';
 import type { Detail } from '../core/requests.ts';
 import type { Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
@@ -16,7 +16,6 @@ import {
   describeSkip,
   describeUsage,
   plural,
-  shellQuoted,
   withoutSecrets,
 } from './wording.ts';
 

@@ -108,7 +108,7 @@ export class ResultsFile {
     // A name that an agent cannot foresee, created exclusively: what it may have put there is never written through.
     const temporary = join(dirname(this.#path), `.codex-worker-${randomBytes(8).toString('hex')}.tmp`);
     try {
-      await writeFile(temporary, `${safeJson(document, 2)}\n`, { flag: 'wx' });
+      await writeFile(temporary, `${safeJson(document, 2)}\n`, { flag: 'wx', mode: 0o600 });
       await rename(temporary, this.#path);
     } catch (failure) {
       await rm(temporary, { force: true });

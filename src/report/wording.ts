@@ -100,17 +100,12 @@ export function pids(list: readonly number[]): string {
   return `${list.length === 1 ? 'pid' : 'pids'} ${list.join(', ')}`;
 }
 
-/** An argument as it would be typed in a POSIX shell. */
-export function shellQuoted(argument: string): string {
-  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", `'\\''`)}'`;
-}
-
 const SECRET_KEY = /key|token|secret|passw|auth|header|credential/i;
 
 /** `key=value` settings of Codex may carry secrets; their names are enough for a line that lands in a log. */
 export function withoutSecrets(command: readonly string[]): readonly string[] {
   return command.map((argument) => {
     const key = /^([\w."'-]+)=/.exec(argument)?.[1];
-    return key && SECRET_KEY.test(key) ? `${key}=***` : argument;
+    return key && SECRET_KEY.test(argument) ? `${key}=***` : argument; // a table has its keys in its value
   });
 }
