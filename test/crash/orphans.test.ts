@@ -1,11 +1,12 @@
 /** What becomes of an agent whose codex-worker is killed, and of its task: never two of them at once. */
 import assert from 'node:assert/strict';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { isErrno } from '../../src/core/errors.ts';
+import { COOKIE } from '../../src/io/child.ts';
 import { makeBench, type Bench, type RunningCli } from '../rig/cli.ts';
+import { isAlive, partsWith, stateOf } from '../rig/processes.ts';
 import { makePuppets, type Call, type Puppets } from '../rig/puppet.ts';
 
 const preload = (name: string) => `--import ${fileURLToPath(new URL(`../rig/${name}`, import.meta.url))}`;
@@ -28,30 +29,11 @@ async function makeScene(t: TestContext): Promise<Scene> {
   };
 }
 
-/** `R`, `S`, … or `undefined` when there is no such process, or only what is left of it in the process table. */
-async function stateOf(pid: number): Promise<string | undefined> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    const state = stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3);
-    return state === 'Z' || state === 'X' ? undefined : state;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ESRCH')) return undefined;
-    throw error;
-  }
-}
-
-const isAlive = async (pid: number) => (await stateOf(pid)) !== undefined;
-
-/** The watcher of a call: the member of its group that is not Codex. */
-async function watcherOf({ pid }: Call): Promise<number> {
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name) || Number(name) === pid) continue;
-    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '');
-    const [, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
-    if (group === String(pid) && command.includes('codex-worker-gate')) return Number(name);
-  }
-  throw new Error(`the agent ${pid} has no watcher`);
+/** The watcher of a call. */
+function watcherOf({ claim }: Call): number {
+  const watcher = partsWith(`${COOKIE}=${claim}`).find(({ kind }) => kind === 'watcher');
+  if (!watcher) throw new Error(`the agent of ${claim} has no watcher`);
+  return watcher.pid;
 }
 
 /** Leaves an agent and a command of it that nobody watches and nobody owns. */
@@ -59,12 +41,12 @@ async function makeOrphan({ bench, puppets, start }: Scene): Promise<{ call: Cal
   const owner = start();
   const call = await puppets.nextCall();
   const grandchild = await call.startGrandchild();
-  const watcher = await watcherOf(call);
+  const watcher = watcherOf(call);
   process.kill(watcher, 'SIGKILL');
-  await bench.until('the watcher is dead', async () => !(await isAlive(watcher)));
+  await bench.until('the watcher is dead', () => !isAlive(watcher));
   owner.kill('SIGKILL');
   await owner.ended();
-  assert.ok((await isAlive(call.pid)) && (await isAlive(grandchild)), 'there is no orphan to speak of');
+  assert.ok(isAlive(call.pid) && isAlive(grandchild), 'there is no orphan to speak of');
   return { call, grandchild };
 }
 
@@ -83,7 +65,7 @@ test('an owner that is killed takes its agent and the commands of its agent alon
   const grandchild = await call.startGrandchild();
   owner.kill('SIGKILL');
   await call.gone;
-  await bench.until('the command has ended', async () => !(await isAlive(grandchild)));
+  await bench.until('the command has ended', () => !isAlive(grandchild));
   await bench.until('the watcher has ended', async () => (await bench.agents()).length === 0);
 });
 
@@ -92,8 +74,8 @@ test('an orphan without a watcher is ended before its task is started again', { 
   const orphan = await makeOrphan(scene);
   const run = scene.start();
   const call = await scene.puppets.nextCall();
-  assert.equal(await isAlive(orphan.call.pid), false, 'the agent still works');
-  assert.equal(await isAlive(orphan.grandchild), false, 'a command of the agent still works');
+  assert.equal(isAlive(orphan.call.pid), false, 'the agent still works');
+  assert.equal(isAlive(orphan.grandchild), false, 'a command of the agent still works');
   await completes(scene, run, call);
 });
 
@@ -108,7 +90,7 @@ test(
     owner.kill('SIGKILL');
     const run = scene.start();
     const call = await scene.puppets.nextCall();
-    assert.equal(await isAlive(stubborn.pid), false);
+    assert.equal(isAlive(stubborn.pid), false);
     await completes(scene, run, call);
   },
 );
@@ -121,7 +103,7 @@ test(
     const orphan = await makeOrphan(scene);
     const run = scene.start([], { NODE_OPTIONS: preload('kill-at-step.mjs'), KILL_GUARD: 'blind' });
     const call = await scene.puppets.nextCall();
-    assert.equal(await isAlive(orphan.call.pid), true);
+    assert.equal(isAlive(orphan.call.pid), true);
     process.kill(orphan.grandchild, 'SIGKILL');
     orphan.call.exit(0);
     await call.complete();
@@ -136,7 +118,7 @@ test('with --orphans wait a run waits until the orphan has ended by itself', { s
   const orphan = await makeOrphan(scene);
   const run = scene.start(['--orphans', 'wait']);
   await run.says(/still works/);
-  assert.ok((await isAlive(orphan.call.pid)) && (await isAlive(orphan.grandchild)));
+  assert.ok(isAlive(orphan.call.pid) && isAlive(orphan.grandchild));
   assert.equal(scene.puppets.waiting, 0);
   process.kill(orphan.grandchild, 'SIGKILL');
   orphan.call.exit(0);
@@ -149,13 +131,13 @@ test('an owner that is stopped keeps its task, however long', { skip }, async (t
   const owner = scene.start();
   const call = await puppets.nextCall();
   owner.kill('SIGSTOP');
-  await bench.until('it has stopped', async () => (await stateOf(owner.pid)) === 'T');
+  await bench.until('it has stopped', () => stateOf(owner.pid) === 'T');
   const lock = await bench.read('.lock-fix.md');
   const other = await scene.start().ended();
   assert.equal(other.code, 0, other.stderr);
   assert.equal(puppets.waiting, 0, 'the other run has started it again');
   assert.equal(await bench.read('.lock-fix.md'), lock);
-  assert.ok(await isAlive(call.pid));
+  assert.ok(isAlive(call.pid));
   owner.kill('SIGCONT');
   await completes(scene, owner, call);
 });
@@ -172,8 +154,8 @@ test(
     const grandchild = await first.startGrandchild();
     await writeFile(trigger, '');
     const second = await puppets.nextCall();
-    assert.equal(await isAlive(first.pid), false, 'the agent of the dead thread still works');
-    assert.equal(await isAlive(grandchild), false, 'a command of the agent of the dead thread still works');
+    assert.equal(isAlive(first.pid), false, 'the agent of the dead thread still works');
+    assert.equal(isAlive(grandchild), false, 'a command of the agent of the dead thread still works');
     assert.notEqual(second.claim, first.claim);
     await completes(scene, run, second);
   },

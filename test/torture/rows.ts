@@ -1,7 +1,19 @@
 /** The rows of the torture run, in the order of its table. */
 import type { Row } from './row.ts';
+import { killParts } from './rows/kill-parts.ts';
 import { bigOutput, longRun, manyTasks } from './rows/long-runs.ts';
+import { orphans } from './rows/orphans.ts';
 import { powerLoops } from './rows/power-loop.ts';
 import { powerSimulated } from './rows/power-simulated.ts';
+import { stopContinue } from './rows/stop-continue.ts';
 
-export const rows: readonly Row[] = [powerSimulated, ...powerLoops, longRun, bigOutput, manyTasks];
+export const rows: readonly Row[] = [
+  killParts,
+  orphans,
+  stopContinue,
+  powerSimulated,
+  ...powerLoops,
+  longRun,
+  bigOutput,
+  manyTasks,
+];

@@ -1,0 +1,81 @@
+/**
+ * SIGKILL to every actor but the owner: the gated runner before it becomes Codex, the watcher, Codex, its commands, those
+ * in sessions of their own, a worker thread in the middle of a step. Two terminals work through the directory meanwhile.
+ * The attempt is failed or tried again, the thread's claim is settled by its process, and in the end everything is done.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { kill, partsWith, type PartKind } from '../../rig/processes.ts';
+import type { Violation } from '../../rig/violation.ts';
+import { choose, pick, type Round, type Row } from '../row.ts';
+import { needsOracle, preloads, Terminals } from '../terminals.ts';
+
+/** With the guard taken out it is enough to kill Codex together with its watcher, and to see the task run again. */
+const CONTROL = { tasks: 6, places: 6, lastsMs: 20_000, atSteps: '', kinds: ['codex'], together: 1 };
+const PROPER = {
+  tasks: 30,
+  places: 6,
+  lastsMs: 4_000,
+  atSteps: 'part:0.015 thread:0.01',
+  kinds: ['gate', 'watcher', 'codex', 'command', 'grandchild'],
+  together: 0.5,
+};
+const NAMES: Record<PartKind, string> = {
+  gate: 'SIGKILL of a gated runner',
+  watcher: 'SIGKILL of a watcher',
+  codex: 'SIGKILL of Codex',
+  command: "SIGKILL of an agent's command",
+  grandchild: "SIGKILL of an agent's command in its own session",
+};
+
+async function round(round: Round): Promise<Violation[]> {
+  const { random, control } = round;
+  const plan = control === undefined ? PROPER : CONTROL;
+  const blind = { NODE_OPTIONS: preloads('kill-at-step.mjs'), KILL_GUARD: 'blind' };
+  const terminals = await Terminals.open(round, control === 'no-sweep' ? blind : {});
+  const { bench, codex } = terminals;
+  let failing = 0;
+  for (let i = 0; i < plan.tasks; i++) {
+    const fails = random() < 0.06;
+    if (fails) failing++;
+    const hold = choose(random, ['0', '0.2', '0.5', '1']);
+    const more = `${random() < 0.6 ? ' grandchild' : ''}${fails ? ' fail' : ''}`;
+    await codex.task(`task-${i}.md`, `hold=${hold}${more}`);
+  }
+  const start = () => terminals.startAtRandomSteps(['-c', String(plan.places)], plan.atSteps);
+  start();
+  start();
+  const deadline = performance.now() + plan.lastsMs;
+  while (performance.now() < deadline && !(control !== undefined && (await terminals.sawTwice()))) {
+    await sleep(5 + pick(random, 25));
+    if (terminals.living.length < 2) start();
+    const parts = partsWith(`CODEX_WORKER_BENCH=${bench.scratch}`);
+    const kinds = plan.kinds.filter((kind) => parts.some((part) => part.kind === kind));
+    if (kinds.length === 0) continue;
+    // First the kind, then the process: there are few watchers among the commands.
+    const kind = choose(random, kinds);
+    const part = choose(
+      random,
+      parts.filter((one) => one.kind === kind),
+    );
+    // Codex and its watcher together: then only the owner is there to end what they leave.
+    const together = kind === 'codex' && random() < plan.together;
+    const victims = together
+      ? parts.filter((one) => one.pgid === part.pgid && one.kind !== 'command')
+      : [part];
+    for (const victim of victims) if (kill(victim.pid)) round.injected(NAMES[victim.kind]);
+  }
+  const found = await terminals.judge({ failing });
+  for (const deed of terminals.deeds())
+    if (deed === 'thread') round.injected('death of a worker thread');
+    else round.injected(NAMES[deed as PartKind]);
+  return found;
+}
+
+export const killParts: Row = {
+  name: 'kill-parts',
+  about: 'SIGKILL of runner, watcher, Codex, its commands, and death of a worker thread, at random steps',
+  share: 1,
+  controls: { 'no-sweep': 'twice' },
+  unavailable: needsOracle,
+  round,
+};

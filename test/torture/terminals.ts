@@ -1,0 +1,132 @@
+/**
+ * A directory that several terminals work through with the fake Codex, for rows in which the actors are killed, stopped
+ * or disturbed: what starts them, what waits for them, and the judgement after one calm pass.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { makeBench, type Bench, type RunningCli } from '../rig/cli.ts';
+import { hasOracle, makeFakeCodex, type FakeCodex, type JudgeOptions } from '../rig/fake-codex.ts';
+import { violation, type Violation } from '../rig/violation.ts';
+import type { Round } from './row.ts';
+
+const rig = (name: string) => fileURLToPath(new URL(`../rig/${name}`, import.meta.url));
+export const preloads = (...names: readonly string[]) =>
+  names.map((name) => `--import ${rig(name)}`).join(' ');
+
+export const needsOracle = () =>
+  Promise.resolve(hasOracle ? undefined : 'it needs Linux, and flock(1) and setsid(1) of util-linux');
+
+/** What an agent may take to be ended when it does not obey: the ladder, and room for a busy machine. */
+const QUIET_WITHIN_MS = 20_000;
+/** Where a guard is taken out it is not worth waiting for what never ends. */
+const QUIET_WITHIN_MS_OF_A_CONTROL = 1_000;
+const END_WITHIN_MS = 60_000;
+
+export interface JudgeTerminals extends JudgeOptions {
+  /** Violations that this round asked for; everything else counts. */
+  readonly excuse?: (found: Violation) => boolean;
+  /** Tasks that fail whatever is done. */
+  readonly failing?: number;
+}
+
+export class Terminals {
+  readonly round: Round;
+  readonly bench: Bench;
+  readonly codex: FakeCodex;
+  readonly running: RunningCli[] = [];
+  readonly #env: NodeJS.ProcessEnv;
+  #started = 0;
+
+  private constructor(round: Round, bench: Bench, codex: FakeCodex, env: NodeJS.ProcessEnv) {
+    this.round = round;
+    this.bench = bench;
+    this.codex = codex;
+    this.#env = env;
+  }
+
+  /** `env` is for everything that is started, the calm pass included: the guard that is taken out. */
+  static async open(round: Round, env: NodeJS.ProcessEnv = {}): Promise<Terminals> {
+    const bench = await makeBench(round);
+    const codex = await makeFakeCodex(bench);
+    return new Terminals(round, bench, codex, { ...codex.env, ...env });
+  }
+
+  start(args: readonly string[], env: NodeJS.ProcessEnv = {}): RunningCli {
+    const options = [this.#env['NODE_OPTIONS'], env['NODE_OPTIONS']].filter(Boolean).join(' ');
+    const run = this.bench.start(args, {
+      env: { ...this.#env, ...env, ...(options === '' ? {} : { NODE_OPTIONS: options }) },
+    });
+    this.running.push(run);
+    return run;
+  }
+
+  /** A terminal in which something happens at random steps; `log` of `deeds` is what did. */
+  startAtRandomSteps(args: readonly string[], chances: string): RunningCli {
+    return this.start(args, {
+      NODE_OPTIONS: preloads('at-random-steps.mjs'),
+      AT_RANDOM: chances,
+      AT_RANDOM_IN: this.bench.tasks,
+      AT_RANDOM_LOG: this.#deeds,
+      AT_RANDOM_SEED: String(this.round.seed + this.#started++ * 104_729),
+    });
+  }
+
+  get #deeds(): string {
+    return path.join(this.bench.scratch, 'deeds');
+  }
+
+  /** What happened at random steps so far, by name. */
+  deeds(): string[] {
+    if (!existsSync(this.#deeds)) return [];
+    return readFileSync(this.#deeds, 'utf8').split('\n').filter(Boolean);
+  }
+
+  /** How often each claim's agent has started, so far. */
+  async starts(): Promise<number> {
+    return (await this.codex.history()).filter((line) => line.startsWith('start ')).length;
+  }
+
+  /** Whether the fake has seen two at once: with a guard taken out there is nothing more to wait for. */
+  async sawTwice(): Promise<boolean> {
+    return (await this.codex.history()).some((line) => !/^(?:start|end) /.test(line));
+  }
+
+  get living(): RunningCli[] {
+    return this.running.filter((run) => !run.hasEnded);
+  }
+
+  /**
+   * Waits for the terminals, lets one calm pass put everything right, and says what is wrong then. A task that three
+   * owners died on is failed, as documented; the next run takes it, so that pass is followed by another.
+   */
+  async judge({ excuse = () => false, failing = 0, ...options }: JudgeTerminals = {}): Promise<Violation[]> {
+    if (this.round.control !== undefined && (await this.sawTwice())) return this.codex.violations();
+    const found: Violation[] = [];
+    for (const run of this.running) {
+      const end = await run.ended(END_WITHIN_MS).catch((error: unknown) => void found.push(hung(error)));
+      if (end && end.signal === null && end.code !== 0 && end.code !== 1)
+        found.push(violation('lied', `a terminal ended with ${end.code}:\n${end.stdout}${end.stderr}`));
+    }
+    if (found.some(({ kind }) => kind === 'hung')) return found;
+    const calm = async () => this.bench.run(['-c', '8'], { env: this.#env });
+    let last = await calm();
+    if (/died 3 times/.test(last.stdout + last.stderr)) last = await calm();
+    await this.#quiet();
+    const expected = failing > 0 ? 1 : 0;
+    if (last.code !== expected)
+      found.push(violation('lied', `the calm pass ended with ${last.code}:\n${last.stdout}${last.stderr}`));
+    found.push(...(await this.codex.violations(options)));
+    return found.filter((one) => !excuse(one));
+  }
+
+  /** A watcher whose owner is dead may be in the middle of its ladder. */
+  async #quiet(): Promise<void> {
+    const deadline =
+      performance.now() + (this.round.control === undefined ? QUIET_WITHIN_MS : QUIET_WITHIN_MS_OF_A_CONTROL);
+    while (performance.now() < deadline && (await this.bench.agents()).length > 0) await sleep(50);
+  }
+}
+
+const hung = (error: unknown) => violation('hung', error instanceof Error ? error.message : String(error));
