@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,6 +36,12 @@ export interface JudgeOptions {
   readonly touched?: ReadonlySet<string>;
   /** Somebody removed `.codex-worker`, or locks: earlier logs may be gone, or be called lost. */
   readonly meddled?: boolean;
+  /** Tasks whose file somebody removed for good: a result is not asked for, only judged where there is one. */
+  readonly absent?: ReadonlySet<string>;
+  /** Claims whose logs somebody removed. */
+  readonly removed?: ReadonlySet<string>;
+  /** Somebody reset tasks: results that were superseded are among the earlier logs. */
+  readonly wasReset?: boolean;
 }
 
 export async function makeFakeCodex(bench: Bench): Promise<FakeCodex> {
@@ -42,6 +49,8 @@ export async function makeFakeCodex(bench: Bench): Promise<FakeCodex> {
   await mkdir(directory);
   await appendFile(path.join(directory, 'history'), '');
   const tasks = new Map<string, string>();
+  /** Of everything that was ever written into a task file: a result must be of one of these. */
+  const prompts = new Map<string, Set<string>>();
   const history = async () =>
     (await readFile(path.join(directory, 'history'), 'utf8')).split('\n').filter((line) => line !== '');
   return {
@@ -53,19 +62,28 @@ export async function makeFakeCodex(bench: Bench): Promise<FakeCodex> {
     task: async (name, words = '') => {
       const text = `${name} ${words}\n`;
       tasks.set(name, text);
+      const hash = createHash('sha256').update(text).digest('hex');
+      prompts.set(name, (prompts.get(name) ?? new Set()).add(hash));
       await bench.write(name, text);
     },
     history,
-    violations: async ({ touched = new Set(), meddled = false } = {}) => {
+    violations: async ({
+      touched = new Set(),
+      meddled = false,
+      absent = new Set(),
+      removed = new Set(),
+      wasReset = false,
+    } = {}) => {
       const past = await history();
       const ended = await bench.ls('.codex-worker/ended');
       const found = past
         .filter((line) => !/^(?:start|end) /.test(line))
         .map((line) => violation('twice', line));
       for (const [name, text] of tasks) {
-        if (!touched.has(name) && (await readIfThere(bench, name)) !== text)
+        if (absent.has(name) && (await readIfThere(bench, resultOf(name, text))) === undefined) continue;
+        if (!touched.has(name) && !absent.has(name) && (await readIfThere(bench, name)) !== text)
           found.push(violation('lost', `the file of ${name} was touched`));
-        found.push(...(await judgeResult(bench, name, text, past)));
+        found.push(...(await judgeResult(bench, name, text, prompts.get(name), past)));
       }
       const results = await Promise.all(
         [...tasks.keys()].map((name) => readIfThere(bench, resultOf(name, tasks.get(name) ?? ''))),
@@ -75,10 +93,15 @@ export async function makeFakeCodex(bench: Bench): Promise<FakeCodex> {
         .filter(([word]) => word === 'start')) {
         const isKept =
           results.some((log) => log?.includes(`${claim}`)) || ended.some((name) => name.includes(`${claim}`));
-        if (!isKept && !meddled) found.push(violation('lost', `the log of ${task}'s attempt ${claim}`));
+        if (!isKept && !meddled && !removed.has(`${claim}`))
+          found.push(violation('lost', `the log of ${task}'s attempt ${claim}`));
       }
       for (const name of ended)
-        if (/\.(?:duplicate|completed)\.txt$/.test(name) || (!meddled && name.endsWith('.lost.txt')))
+        if (
+          name.endsWith('.duplicate.txt') ||
+          (!wasReset && name.endsWith('.completed.txt')) ||
+          (!meddled && name.endsWith('.lost.txt'))
+        )
           found.push(violation('double', `a second result: ended/${name}`));
       for (const name of await bench.leftovers()) found.push(violation('left', name));
       return found;
@@ -98,6 +121,7 @@ async function judgeResult(
   bench: Bench,
   name: string,
   text: string,
+  prompts: ReadonlySet<string> | undefined,
   past: readonly string[],
 ): Promise<Violation[]> {
   const log = await readIfThere(bench, resultOf(name, text));
@@ -115,6 +139,9 @@ async function judgeResult(
     found.push(
       violation('double', `the log of ${name} is of claims ${claims.join()} and work of ${workers.join()}`),
     );
+  const prompt = /^prompt: +([0-9a-f]{64}) /m.exec(log)?.[1] ?? 'nothing';
+  if (!prompts?.has(prompt))
+    found.push(violation('lied', `the result of ${name} is of ${prompt}, which it never said`));
   if (!past.includes(`end ${name} ${claims[0]}`))
     found.push(violation('lied', `${name} has a result of ${claims[0]}, which never ended`));
   if (!/^outcome: +(?:completed|failed)/m.test(log))

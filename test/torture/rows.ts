@@ -3,6 +3,7 @@ import type { Row } from './row.ts';
 import { killParts } from './rows/kill-parts.ts';
 import { bigOutput, longRun, manyTasks } from './rows/long-runs.ts';
 import { orphans } from './rows/orphans.ts';
+import { people } from './rows/people.ts';
 import { powerLoops } from './rows/power-loop.ts';
 import { powerSimulated } from './rows/power-simulated.ts';
 import { stopContinue } from './rows/stop-continue.ts';
@@ -11,6 +12,7 @@ export const rows: readonly Row[] = [
   killParts,
   orphans,
   stopContinue,
+  people,
   powerSimulated,
   ...powerLoops,
   longRun,

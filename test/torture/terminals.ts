@@ -29,6 +29,8 @@ export interface JudgeTerminals extends JudgeOptions {
   readonly excuse?: (found: Violation) => boolean;
   /** Tasks that fail whatever is done. */
   readonly failing?: number;
+  /** Done before the calm pass, by hand. */
+  readonly first?: () => Promise<Violation[]>;
 }
 
 export class Terminals {
@@ -37,6 +39,7 @@ export class Terminals {
   readonly codex: FakeCodex;
   readonly running: RunningCli[] = [];
   readonly #env: NodeJS.ProcessEnv;
+  readonly #mayExit = new Map<RunningCli, readonly number[]>();
   #started = 0;
 
   private constructor(round: Round, bench: Bench, codex: FakeCodex, env: NodeJS.ProcessEnv) {
@@ -53,12 +56,18 @@ export class Terminals {
     return new Terminals(round, bench, codex, { ...codex.env, ...env });
   }
 
-  start(args: readonly string[], env: NodeJS.ProcessEnv = {}): RunningCli {
+  /** `mayExit`: what is no lie for it to end with. */
+  start(
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+    mayExit: readonly number[] = [0, 1],
+  ): RunningCli {
     const options = [this.#env['NODE_OPTIONS'], env['NODE_OPTIONS']].filter(Boolean).join(' ');
     const run = this.bench.start(args, {
       env: { ...this.#env, ...env, ...(options === '' ? {} : { NODE_OPTIONS: options }) },
     });
     this.running.push(run);
+    this.#mayExit.set(run, mayExit);
     return run;
   }
 
@@ -88,9 +97,12 @@ export class Terminals {
     return (await this.codex.history()).filter((line) => line.startsWith('start ')).length;
   }
 
-  /** Whether the fake has seen two at once: with a guard taken out there is nothing more to wait for. */
-  async sawTwice(): Promise<boolean> {
-    return (await this.codex.history()).some((line) => !/^(?:start|end) /.test(line));
+  /** Whether a guard is taken out, and the fake has seen two at once: there is nothing more to wait for. */
+  async isProven(): Promise<boolean> {
+    return (
+      this.round.control !== undefined &&
+      (await this.codex.history()).some((line) => !/^(?:start|end) /.test(line))
+    );
   }
 
   get living(): RunningCli[] {
@@ -101,15 +113,18 @@ export class Terminals {
    * Waits for the terminals, lets one calm pass put everything right, and says what is wrong then. A task that three
    * owners died on is failed, as documented; the next run takes it, so that pass is followed by another.
    */
-  async judge({ excuse = () => false, failing = 0, ...options }: JudgeTerminals = {}): Promise<Violation[]> {
-    if (this.round.control !== undefined && (await this.sawTwice())) return this.codex.violations();
+  async judge({ excuse = () => false, failing = 0, first, ...options }: JudgeTerminals = {}): Promise<
+    Violation[]
+  > {
+    if (await this.isProven()) return this.codex.violations();
     const found: Violation[] = [];
     for (const run of this.running) {
       const end = await run.ended(END_WITHIN_MS).catch((error: unknown) => void found.push(hung(error)));
-      if (end && end.signal === null && end.code !== 0 && end.code !== 1)
+      if (end && end.code !== null && !this.#mayExit.get(run)?.includes(end.code))
         found.push(violation('lied', `a terminal ended with ${end.code}:\n${end.stdout}${end.stderr}`));
     }
     if (found.some(({ kind }) => kind === 'hung')) return found;
+    if (first) found.push(...(await first()));
     const calm = async () => this.bench.run(['-c', '8'], { env: this.#env });
     let last = await calm();
     if (/died 3 times/.test(last.stdout + last.stderr)) last = await calm();

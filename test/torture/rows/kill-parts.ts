@@ -44,8 +44,9 @@ async function round(round: Round): Promise<Violation[]> {
   const start = () => terminals.startAtRandomSteps(['-c', String(plan.places)], plan.atSteps);
   start();
   start();
+  await bench.until('an agent is there', () => partsWith(`CODEX_WORKER_BENCH=${bench.scratch}`).length > 0);
   const deadline = performance.now() + plan.lastsMs;
-  while (performance.now() < deadline && !(control !== undefined && (await terminals.sawTwice()))) {
+  while (performance.now() < deadline && !(await terminals.isProven())) {
     await sleep(5 + pick(random, 25));
     if (terminals.living.length < 2) start();
     const parts = partsWith(`CODEX_WORKER_BENCH=${bench.scratch}`);

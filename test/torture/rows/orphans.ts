@@ -43,7 +43,7 @@ async function round(round: Round): Promise<Violation[]> {
       `${tasks * generation} agents have started`,
       async () => (await terminals.starts()) >= tasks * generation,
     );
-    if (control !== undefined && (await terminals.sawTwice())) break;
+    if (await terminals.isProven()) break;
     await sleep(pick(random, 100));
     const unwatched = leaveOrphans(round, owners, parts(), isStubborn);
     const waits = generation === 1 && round.index % WAIT_IN === WAIT_IN - 1;

@@ -42,6 +42,10 @@ async function round(round: Round): Promise<Violation[]> {
         ? 150 + pick(random, 350)
         : 20 + pick(random, 130);
   };
+  await terminals.bench.until('an agent works', async () => {
+    for (const run of terminals.living) if (stateOf(run.pid) === 'T') kill(run.pid, 'SIGCONT');
+    return (await terminals.starts()) > 0;
+  });
   const startedAt = performance.now();
   const isOn = () => performance.now() < startedAt + LASTS_MS;
   while (terminals.living.length > 0) {
