@@ -10,12 +10,21 @@ import { choose, pick, type Round, type Row } from '../row.ts';
 import { needsOracle, preloads, Terminals } from '../terminals.ts';
 
 /** With the guard taken out it is enough to kill Codex together with its watcher, and to see the task run again. */
-const CONTROL = { tasks: 6, places: 6, lastsMs: 20_000, atSteps: '', kinds: ['codex'], together: 1 };
+const CONTROL = {
+  tasks: 6,
+  places: 6,
+  lastsMs: 20_000,
+  kills: Infinity,
+  atSteps: '',
+  kinds: ['codex'],
+  together: 1,
+};
 const PROPER = {
   tasks: 30,
   places: 6,
-  lastsMs: 4_000,
-  atSteps: 'part:0.015 thread:0.01',
+  lastsMs: 8_000,
+  kills: 50,
+  atSteps: 'part:0.012 thread:0.005',
   kinds: ['gate', 'watcher', 'codex', 'command', 'grandchild'],
   together: 0.5,
 };
@@ -46,24 +55,32 @@ async function round(round: Round): Promise<Violation[]> {
   start();
   await bench.until('an agent is there', () => partsWith(`CODEX_WORKER_BENCH=${bench.scratch}`).length > 0);
   const deadline = performance.now() + plan.lastsMs;
-  while (performance.now() < deadline && !(await terminals.isProven())) {
-    await sleep(5 + pick(random, 25));
+  let killed = 0;
+  while (performance.now() < deadline && killed < plan.kills && !(await terminals.isProven())) {
+    await sleep(20 + pick(random, 50));
     if (terminals.living.length < 2) start();
-    const parts = partsWith(`CODEX_WORKER_BENCH=${bench.scratch}`);
-    const kinds = plan.kinds.filter((kind) => parts.some((part) => part.kind === kind));
-    if (kinds.length === 0) continue;
-    // First the kind, then the process: there are few watchers among the commands.
-    const kind = choose(random, kinds);
-    const part = choose(
-      random,
-      parts.filter((one) => one.kind === kind),
-    );
-    // Codex and its watcher together: then only the owner is there to end what they leave.
-    const together = kind === 'codex' && random() < plan.together;
-    const victims = together
-      ? parts.filter((one) => one.pgid === part.pgid && one.kind !== 'command')
-      : [part];
-    for (const victim of victims) if (kill(victim.pid)) round.injected(NAMES[victim.kind]);
+    let parts = partsWith(`CODEX_WORKER_BENCH=${bench.scratch}`);
+    for (let kills = 1 + pick(random, 3); kills > 0; kills--) {
+      const kinds = plan.kinds.filter((kind) => parts.some((part) => part.kind === kind));
+      if (kinds.length === 0) continue;
+      // First the kind, then the process: there are few watchers among the commands.
+      const kind = choose(random, kinds);
+      const part = choose(
+        random,
+        parts.filter((one) => one.kind === kind),
+      );
+      // Codex and its watcher together: then only the owner is there to end what they leave.
+      const together = kind === 'codex' && random() < plan.together;
+      const victims = together
+        ? parts.filter((one) => one.pgid === part.pgid && one.kind !== 'command')
+        : [part];
+      for (const victim of victims) {
+        if (!kill(victim.pid)) continue;
+        killed++;
+        round.injected(NAMES[victim.kind]);
+      }
+      parts = parts.filter((one) => !victims.includes(one));
+    }
   }
   const found = await terminals.judge({ failing });
   for (const deed of terminals.deeds())

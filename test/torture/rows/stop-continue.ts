@@ -27,13 +27,14 @@ async function round(round: Round): Promise<Violation[]> {
     const hold = choose(random, ['0', '0.1', '0.2', '0.4']);
     await codex.task(`task-${i}.md`, `hold=${hold}${random() < 0.3 ? ' grandchild' : ''}`);
   }
-  const start = () => terminals.startAtRandomSteps(['-c', String(1 + pick(random, 3))], 'stop:0.04');
+  const start = () => terminals.startAtRandomSteps(['-c', String(1 + pick(random, 3))], 'stop:0.08');
   for (let i = 0; i < TERMINALS; i++) start();
   const continueAt = new Map<number, number>();
   let longOnes = round.index % LONG_IN === LONG_IN - 1 ? 1 : 0;
   let killed = 0;
   let judged = false;
   const span = () => {
+    if (!isOn()) return 0;
     if (longOnes > 0 && longOnes--) return LONG_MS;
     const luck = random();
     return luck < 0.05
@@ -47,7 +48,7 @@ async function round(round: Round): Promise<Violation[]> {
     return (await terminals.starts()) > 0;
   });
   const startedAt = performance.now();
-  const isOn = () => performance.now() < startedAt + LASTS_MS;
+  const isOn = (): boolean => performance.now() < startedAt + LASTS_MS;
   while (terminals.living.length > 0) {
     await sleep(10);
     for (const run of terminals.living) {
