@@ -207,6 +207,7 @@ test('the top level holds the agreed folders and files', () => {
     'workers',
     'test',
     'scripts',
+    'docs',
     'examples',
     '.ci',
     'package.json',
