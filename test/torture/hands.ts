@@ -1,7 +1,7 @@
 /** What people do to a directory by hand, and to it with our commands, while terminals work through it. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { chmod, lstat, mkdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readFile, readlink, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isErrno } from '../../src/core/errors.ts';
 import { unreachable } from '../../src/core/unreachable.ts';
@@ -13,13 +13,22 @@ import type { Terminals } from './terminals.ts';
 /** What a task file can be replaced by. */
 type Odd = 'empty' | 'link' | 'pipe' | 'directory' | 'unreadable';
 export type Deed =
-  Odd | 'edit' | 'delete' | 'rename' | 'restore' | 'rm result' | 'rm mirror' | 'rm lock' | 'rm private';
+  | Odd
+  | 'edit'
+  | 'delete'
+  | 'rename'
+  | 'restore'
+  | 'rm result'
+  | 'rm mirror'
+  | 'rm lock'
+  | 'rm private'
+  | 'kill -9';
 
 const ARGUMENTS = {
   status: ['status'],
   'status --json': ['status', '--json'],
   clean: ['clean'],
-  'clean --max-age': ['clean', '--max-age', '1'],
+  'clean --max-age': ['clean', '--max-age', '60'],
   'clean --kill': ['clean', '--yes', '--kill'],
   reset: ['reset', '--force'],
   'reset --failed': ['reset', '--failed', '--force'],
@@ -87,6 +96,7 @@ export class Hands {
       if (locked.length === 0) return;
       given.push(choose(round.random, locked).slice('.lock-'.length));
     }
+    if (command === 'clean --max-age') await this.#makeOld();
     // It may be over, or be anybody's, when the command comes to it.
     const mayExit = command === 'clean --kill' ? [0, 1, 2] : [0, 1];
     const run = this.#terminals.start(given, {}, mayExit);
@@ -95,12 +105,33 @@ export class Hands {
     round.injected(`codex-worker ${command}`);
   }
 
+  /** A lock that looks as if nobody had renewed it for hours; its owner lives, so it is his all the same. */
+  async #makeOld(): Promise<void> {
+    const old = Date.now() / 1_000 - 7_200;
+    for (const name of await this.#terminals.bench.ls())
+      if (name.startsWith('.lock-')) await utimes(this.#at(name), old, old).catch(() => {}); // it may be over
+  }
+
+  /** A terminal that has finished something, so that it has left its marks in the private folder. */
+  async #killWorker(): Promise<boolean> {
+    const identities = (await this.#terminals.bench.ls('.codex-worker/tmp')).filter((name) =>
+      name.startsWith('proc.'),
+    );
+    const workers = this.#terminals.living.filter(
+      (run) => !this.commands.has(run) && identities.some((name) => name.includes(`.${run.pid}.`)),
+    );
+    if (workers.length === 0) return false;
+    choose(this.#terminals.round.random, workers).kill('SIGKILL');
+    return true;
+  }
+
   async deed(deed: Deed): Promise<void> {
     const { round, bench } = this.#terminals;
     const names = await bench.ls();
     const name = choose(round.random, this.#tasks);
     const done = await this.#do(deed, name, names);
-    if (done) round.injected(deed.startsWith('rm') ? deed : `task file: ${deed}`);
+    // Terminals that were killed are counted at the end, however it came to it.
+    if (done && deed !== 'kill -9') round.injected(deed.startsWith('rm') ? deed : `task file: ${deed}`);
   }
 
   /** Whether there was something to do it to. */
@@ -148,6 +179,8 @@ export class Hands {
         return this.#remove(one(/^in-progress-/));
       case 'rm lock':
         return this.#remove(one(/^\.lock-/));
+      case 'kill -9':
+        return this.#killWorker();
       case 'rm private':
         await rm(this.#at('.codex-worker'), { recursive: true, force: true, maxRetries: 3 }).catch(
           (error: unknown) => {

@@ -29,7 +29,7 @@ const ON_TASKS: readonly Deed[] = [
   // What root may not read there is not.
   ...(process.getuid?.() === 0 ? [] : (['unreadable'] as const)),
 ];
-const HARMLESS: readonly Deed[] = [...ON_TASKS, 'rm result', 'rm result', 'rm mirror'];
+const HARMLESS: readonly Deed[] = [...ON_TASKS, 'rm result', 'rm result', 'rm mirror', 'kill -9'];
 const PLANS: readonly Plan[] = [
   { deeds: HARMLESS, commands: COMMANDS, commandChance: 0.15 },
   { deeds: [...HARMLESS, 'rm private', 'rm private', 'rm private'], commands: COMMANDS, commandChance: 0.15 },
@@ -37,7 +37,7 @@ const PLANS: readonly Plan[] = [
 ];
 const CONTROLS: Readonly<Record<string, Plan>> = {
   'no-follow': { deeds: ['link'], commands: ['status'], commandChance: 0 },
-  janitor: { deeds: ['edit'], commands: ['clean --kill'], commandChance: 1 },
+  janitor: { deeds: ['edit', 'kill -9'], commands: ['clean'], commandChance: 0.02 },
 };
 
 async function round(round: Round): Promise<Violation[]> {
@@ -76,7 +76,8 @@ async function round(round: Round): Promise<Violation[]> {
   });
   for (const run of terminals.running) {
     const end = await run.ended();
-    if (end.signal === 'SIGKILL') round.crashed('real', 'a terminal killed by clean --kill or reset --kill');
+    if (end.signal === 'SIGKILL')
+      round.crashed('real', 'SIGKILL of a terminal, by hand, clean --kill or reset --kill');
   }
   for (const [command, run] of hands.statuses) found.push(...wrongStatus(command, await run.ended()));
   found.push(...(await hands.wrongOutside()));
