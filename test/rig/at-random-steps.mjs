@@ -105,11 +105,11 @@ function killOne() {
   }
   const one = members[Math.floor(random() * members.length)];
   if (!one) return;
-  say(one.kind);
   try {
     process.kill(Number(one.pid), 'SIGKILL');
   } catch {
-    // it has ended meanwhile
+    return; // it has ended meanwhile
   }
+  say(one.kind);
 }
 syncBuiltinESMExports();

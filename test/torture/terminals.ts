@@ -92,7 +92,7 @@ export class Terminals {
     return readFileSync(this.#deeds, 'utf8').split('\n').filter(Boolean);
   }
 
-  /** How often each claim's agent has started, so far. */
+  /** How many agents have started so far. */
   async starts(): Promise<number> {
     return (await this.codex.history()).filter((line) => line.startsWith('start ')).length;
   }
