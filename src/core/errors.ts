@@ -38,17 +38,9 @@ export function errnoOf(error: unknown): string {
 
 /** The disk, not the task: what a run stops for with exit code 3, and no task is failed for. */
 export function isStorageError(error: unknown): error is NodeJS.ErrnoException {
-  return isErrno(
-    error,
-    'EIO',
-    'ENOSPC',
-    'EDQUOT',
-    'EROFS',
-    'EACCES',
-    'EPERM',
-    'ESTALE',
-    'EMFILE',
-    'ENFILE',
-    'ENOMEM',
+  return (
+    isErrno(error, 'EIO', 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EMFILE', 'ENFILE', 'ENOMEM') ||
+    // What a network mount or FUSE says when its server is interrupted or gone, and a disk that was pulled out.
+    isErrno(error, 'ESTALE', 'EINTR', 'ETIMEDOUT', 'ENOTCONN', 'EREMOTEIO', 'ENODEV', 'ENXIO')
   );
 }

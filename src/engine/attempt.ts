@@ -13,9 +13,18 @@ import { unreachable } from '../core/unreachable.ts';
 import { activityOf, CodexListener, judgeExit, type AgentEvent } from '../io/codex.ts';
 import { putResultAside, rawName, readHistory } from '../io/earlier-attempts.ts';
 import { createPrivate } from '../io/file-system.ts';
-import { CREATE, CREATE_APPEND, lookAt, resultId, syncDirectory } from '../io/files.ts';
+import {
+  closeQuietly,
+  CREATE_APPEND,
+  lookAt,
+  removeIfThere,
+  renameIfThere,
+  resultId,
+  syncDirectory,
+} from '../io/files.ts';
+import { identityToken } from '../io/process-identity.ts';
 import { mirrorStandIn } from '../io/result-log.ts';
-import { isUnchanged, readPrompt } from '../io/task-directory.ts';
+import { isUnchanged, readPrompt, temporaryPath } from '../io/task-directory.ts';
 import { claimTask } from './claim-task.ts';
 import { conclude, type AttemptEnd, type AttemptPorts, type Running } from './conclude.ts';
 import { startHeartbeat } from './heartbeat.ts';
@@ -162,9 +171,16 @@ async function mirror({ world, order, log }: Running): Promise<void> {
   try {
     await removeMirror(world, directory, task.name);
     if (directory.hardLinks) return await files.link(log.path, path);
-    const fd = await files.open(path, CREATE);
-    await files.write(fd, Buffer.from(mirrorStandIn(log.path)), 0);
-    await files.close(fd);
+    // It appears complete, as a link would: an empty one could not be told from a file of the user's own.
+    const name = `mirror-${order.claim}.${identityToken(world.me)}`;
+    const fd = await createPrivate(files, directory, 'tmp', name);
+    try {
+      await files.write(fd, Buffer.from(mirrorStandIn(log.path)), 0);
+    } finally {
+      await closeQuietly(files, fd);
+    }
+    if (!(await lookAt(files, path))) await renameIfThere(files, temporaryPath(directory, name), path);
+    else await removeIfThere(files, temporaryPath(directory, name));
   } catch (error) {
     if (!isErrno(error, 'EEXIST') && !isStorageError(error)) throw error;
   }
@@ -177,20 +193,19 @@ async function runChild(
 ): Promise<AttemptEnd> {
   const { files } = world;
   const { directory, task, claim, timeoutMs } = order;
-  const raw = (extension: 'jsonl' | 'stderr') =>
-    createPrivate(
-      files,
-      directory,
-      'raw',
-      rawName(task.name, history.nextAttempt, claim, extension),
-      CREATE_APPEND,
-    );
-  const rawFds = { stdout: await raw('jsonl'), stderr: await raw('stderr') };
+  const opened: number[] = [];
+  const raw = async (extension: 'jsonl' | 'stderr') => {
+    const name = rawName(task.name, history.nextAttempt, claim, extension);
+    const fd = await createPrivate(files, directory, 'raw', name, CREATE_APPEND);
+    opened.push(fd);
+    return fd;
+  };
   const timer =
     timeoutMs === undefined ? undefined : setTimeout(() => void child.end('timed-out'), timeoutMs);
   const abort = () => void child.end('interrupted');
   ports.aborted.addEventListener('abort', abort);
   try {
+    const rawFds = { stdout: await raw('jsonl'), stderr: await raw('stderr') };
     if (ports.aborted.aborted) abort();
     else if (order.takeoverAfterMs !== undefined && !(await lock.isMine())) void child.end('claim-lost');
     if (child.endedBy === undefined) {
@@ -209,8 +224,7 @@ async function runChild(
   } finally {
     clearTimeout(timer);
     ports.aborted.removeEventListener('abort', abort);
-    await files.close(rawFds.stdout);
-    await files.close(rawFds.stderr);
+    for (const fd of opened) await closeQuietly(files, fd);
   }
 }
 

@@ -3,13 +3,13 @@
  * the claim. The child exists before the claim, so that no moment exists at which a Codex runs that no lock file names.
  */
 import type { ClaimRecord, PromptSource } from '../core/claim.ts';
-import { errnoOf, isErrno } from '../core/errors.ts';
+import { errnoOf, isErrno, isStorageError } from '../core/errors.ts';
 import type { EnvironmentProblem } from '../core/failure.ts';
 import { spawnBehindGate, type GatedChild } from '../io/child.ts';
 import { codexArguments } from '../io/codex.ts';
 import type { History } from '../io/earlier-attempts.ts';
 import { createPrivate } from '../io/file-system.ts';
-import { lookAt, removeIfThere } from '../io/files.ts';
+import { closeQuietly, lookAt, removeIfThere } from '../io/files.ts';
 import { LockDraft, type HeldLock } from '../io/lock-file.ts';
 import { identityToken } from '../io/process-identity.ts';
 import { RunningLog } from '../io/result-log.ts';
@@ -44,8 +44,7 @@ export async function claimTask(
     log = await RunningLog.create(files, directory, task.name, order.claim); // C2
     child = await spawnCodex(world, order, env, prompt.bytes); // C3
   } catch (error) {
-    await log?.discard();
-    await draft.abandon();
+    await leaveNothing(undefined, log, draft);
     const isSpawn = log !== undefined && isErrno(error, 'ENOENT', 'ENOTDIR', 'E2BIG', 'EAGAIN');
     if (isSpawn) return { kind: 'problem', problem: await whyNotStarted(world, order, errnoOf(error)) };
     throw error;
@@ -69,13 +68,24 @@ export async function claimTask(
   try {
     lock = await draft.claim(record); // C4–C6
   } finally {
-    if (!lock) {
-      await child.abandon();
-      await log.discard();
-      await draft.abandon();
-    }
+    if (!lock) await leaveNothing(child, log, draft);
   }
   return lock ? { kind: 'claimed', lock, log, child } : { kind: 'taken' };
+}
+
+/** Each in its turn, whatever the disk says of the others: what it keeps now, the janitor finds. */
+async function leaveNothing(
+  child: GatedChild | undefined,
+  log: RunningLog | undefined,
+  draft: LockDraft,
+): Promise<void> {
+  for (const step of [() => child?.abandon(), () => log?.discard(), () => draft.abandon()]) {
+    try {
+      await step();
+    } catch (error) {
+      if (!isStorageError(error)) throw error;
+    }
+  }
 }
 
 /** spawn(2) says ENOENT for a missing program and for a missing working directory alike. */
@@ -118,6 +128,6 @@ async function spawnCodex(
       world.table,
     );
   } finally {
-    await files.close(stdin);
+    await closeQuietly(files, stdin); // a child that was spawned must not be forgotten for it
   }
 }

@@ -19,9 +19,9 @@ import { markerOf } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { putAside, putResultAside, readHistory, type EndedKind } from '../io/earlier-attempts.ts';
 import { createHash } from 'node:crypto';
-import { lookAt, READ, removeIfThere, renameIfThere, syncDirectory } from '../io/files.ts';
+import { lookAt, READ, removeIfThere, renameIfThere, syncDirectory, type Files } from '../io/files.ts';
 import { claimIdIn, readLock, recordOutcomeFor, type LockRead } from '../io/lock-file.ts';
-import { readRight, takeRight, writeIdentityFile } from '../io/break-right.ts';
+import { leaveBegun, readRight, takeRight, writeIdentityFile } from '../io/break-right.ts';
 import { isSameProcess, judge } from '../io/process-identity.ts';
 import { appendLastWords, isOwnLog } from '../io/result-log.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
@@ -58,11 +58,31 @@ const BLOCKED_PATIENCE_MS = 60_000;
 const BACKOFF_MS = { first: 20, longest: 200 };
 
 export async function settle(world: World, request: SettleRequest): Promise<SettleResult> {
-  return withPatience(world, request, async () => {
-    const right = await obtainRight(world, request);
-    return right.kind === 'held' ? settleWithRight(world, request, right.n) : right;
+  const progress: Progress = { durable: undefined, begun: new Set() };
+  const result = await withPatience(world, request, async () => {
+    const right = await obtainRight(world, request, progress.begun);
+    if (right.kind === 'held') return settleWithRight(world, request, right.n, progress);
+    return right.kind === 'gone' ? goneAfter(progress) : right;
   });
+  try {
+    await leaveBegun(world.files, request.directory, request.claim, progress.begun);
+  } catch (error) {
+    if (!isStorageError(error)) throw error; // a person has to look at it: `clean --force`
+  }
+  return result;
 }
+
+/** What a disk that refuses a later step must not make forgotten. */
+interface Progress {
+  /** Went through S5. */
+  durable: Published | undefined;
+  /** Without hard links: rights that were created and could not be filled. */
+  readonly begun: Set<number>;
+}
+
+/** X has left the lock. An S7 that failed may have happened all the same: then it was this call that settled it. */
+const goneAfter = ({ durable }: Progress): SettleResult =>
+  durable ? { kind: 'settled', ...durable } : { kind: 'gone' };
 
 type RightResult =
   | { readonly kind: 'held'; readonly n: number }
@@ -70,7 +90,7 @@ type RightResult =
   | { readonly kind: 'blocked'; readonly why: string };
 
 /** S0–S2. */
-async function obtainRight(world: World, request: SettleRequest): Promise<RightResult> {
+async function obtainRight(world: World, request: SettleRequest, begun: Set<number>): Promise<RightResult> {
   const { files, me } = world;
   const { directory, claim } = request;
   const silence = new SilenceWatch(world.uptimeMs);
@@ -81,7 +101,7 @@ async function obtainRight(world: World, request: SettleRequest): Promise<RightR
     // S1. Any error but ENOENT may hide a link that succeeded, so S2 looks who holds it.
     let errno = '';
     try {
-      await takeRight(files, directory, claim, n, me);
+      await takeRight(files, directory, claim, n, me, begun);
       return { kind: 'held', n };
     } catch (error) {
       errno = errnoOf(error);
@@ -92,7 +112,7 @@ async function obtainRight(world: World, request: SettleRequest): Promise<RightR
     }
     // S2
     const right = await readRight(files, directory, claim, n);
-    const holds = claimIdIn(await readLock(files, directory, request.task)) === claim;
+    const holds = claimIdIn(await readForSure(world, request)) === claim;
     if (right.kind === 'absent') {
       if (!holds) return { kind: 'gone' };
       if (errno === 'EEXIST') {
@@ -168,33 +188,57 @@ async function withPatience(
 }
 
 /** S3–S8, with `.break-X.n` in hand. */
-async function settleWithRight(world: World, request: SettleRequest, n: number): Promise<SettleResult> {
+async function settleWithRight(
+  world: World,
+  request: SettleRequest,
+  n: number,
+  progress: Progress,
+): Promise<SettleResult> {
   const { files } = world;
   const { directory, task, claim } = request;
   const at = (name: string) => `${directory.path}/${name}`;
   // S3
-  const lock = await readLock(files, directory, task);
+  const lock = await readForSure(world, request);
   if (claimIdIn(lock) !== claim) {
-    await removeIfThere(files, at(markerOf.right(claim, n)));
-    return { kind: 'gone' };
+    if (progress.durable) await dropRights(files, at, claim, n);
+    else await removeIfThere(files, at(markerOf.right(claim, n)));
+    return goneAfter(progress);
   }
   // S4, S5
   const done = await publishOrPutAside(world, request, lock);
   await syncDirectory(files, directory.path);
+  progress.durable = done;
   // S6. The mirror goes before the lock, so that nobody can hit the mirror of the next claim.
   await removeMirror(world, directory, task);
   // Whoever published it: a power cut can take the outcome of an owner that was killed while recording it, and not the
   // result that a reaper had published by then.
   if (await lookAt(files, at(markerOf.completed(task))))
     await putResultAside(files, directory, task, 'failed');
-  // S7, S8
+  // S7
   await removeIfThere(files, at(markerOf.lock(task)));
+  await dropRights(files, at, claim, n);
+  return { kind: 'settled', ...done };
+}
+
+/** "It is not X" is acted on for ever: a lock that may not be read, and may hold X, is an error and not an answer. */
+async function readForSure({ files }: World, { directory, task, claim }: SettleRequest): Promise<LockRead> {
+  const lock = await readLock(files, directory, task);
+  if (lock.kind === 'damaged' && lock.refused && lock.pseudoId !== claim) throw lock.refused;
+  return lock;
+}
+
+/** S8 */
+async function dropRights(
+  files: Files,
+  at: (name: string) => string,
+  claim: ClaimId,
+  n: number,
+): Promise<void> {
   try {
     for (let i = 1; i <= n; i++) await removeIfThere(files, at(markerOf.right(claim, i)));
   } catch (error) {
     if (!isStorageError(error)) throw error; // a right to a claim that is gone is a right to nothing; the janitor removes it
   }
-  return { kind: 'settled', ...done };
 }
 
 /** S4 */

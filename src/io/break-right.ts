@@ -10,7 +10,16 @@ import { randomBytes } from 'node:crypto';
 import type { ClaimId, Host, ProcessIdentity, ProcessStart } from '../core/claim.ts';
 import { markerOf } from '../core/task.ts';
 import { createPrivate } from './file-system.ts';
-import { CREATE, readSmall, removeIfThere, renameIfThere, type Files } from './files.ts';
+import {
+  amend,
+  AMEND,
+  closeQuietly,
+  CREATE,
+  readSmall,
+  removeIfThere,
+  renameIfThere,
+  type Files,
+} from './files.ts';
 import { asHolder, decodeLine, encodeLine } from './lock-line.ts';
 import { identityToken } from './process-identity.ts';
 import { temporaryPath, type TaskDirectory } from './task-directory.ts';
@@ -61,23 +70,53 @@ function identityPath(directory: TaskDirectory, me: ProcessIdentity): string {
 const identityBytes = ({ host, pid, start }: ProcessIdentity) =>
   encodeLine({ v: 1, host, pid, start } satisfies IdentityFile, IDENTITY_BYTES);
 
-/** S1: obtains `.break-X.n`. Throws EEXIST when it is taken, ENOENT when the identity file is gone. */
+/**
+ * S1: obtains `.break-X.n`. Throws EEXIST when it is taken, ENOENT when the identity file is gone.
+ *
+ * Without hard links it is created empty and filled afterwards. `begun` has the numbers that the caller has created so
+ * far and could not fill: while X is in its lock nobody removes them, and nobody passes on from a right that names no
+ * holder, so they are filled when the disk allows it.
+ */
 export async function takeRight(
   files: Files,
   directory: TaskDirectory,
   claim: ClaimId,
   n: number,
   me: ProcessIdentity,
+  begun = new Set<number>(),
 ): Promise<void> {
   const right = `${directory.path}/${markerOf.right(claim, n)}`;
   if (directory.hardLinks) return files.link(identityPath(directory, me), right);
+  const bytes = identityBytes(me);
+  /** Filled it is a right, and never given back while X is in its lock, whatever the disk says of its sync. */
+  const fill = async (fd: number) => {
+    await files.write(fd, bytes, 0);
+    begun.delete(n);
+  };
+  if (begun.has(n)) {
+    // Ours as long as what is in it is the beginning of it; else somebody removed it, and may have put something else there.
+    const isOurs = (there: Buffer) => bytes.subarray(0, there.length).equals(there);
+    if (await amend(files, right, AMEND, IDENTITY_BYTES, isOurs, fill)) return;
+    begun.delete(n);
+  }
   const fd = await files.open(right, CREATE);
+  begun.add(n);
   try {
-    await files.write(fd, identityBytes(me), 0);
+    await fill(fd);
     await files.fsync(fd);
   } finally {
-    await files.close(fd);
+    await closeQuietly(files, fd);
   }
+}
+
+/** Leaves the rights that were begun and never filled, and so never held: by the one who began them, when it gives up. */
+export async function leaveBegun(
+  files: Files,
+  directory: TaskDirectory,
+  claim: ClaimId,
+  begun: ReadonlySet<number>,
+): Promise<void> {
+  for (const n of begun) await removeIfThere(files, `${directory.path}/${markerOf.right(claim, n)}`);
 }
 
 export type RightRead =

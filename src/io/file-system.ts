@@ -54,7 +54,7 @@ export async function openTaskDirectory(files: Files, path: string): Promise<Tas
   const directory = await describeDirectory(files, path);
   let check = { problem: 'not tested', hardLinks: false } as Awaited<ReturnType<typeof testRules>>;
   for (let tries = 0; check.problem && tries < TEST_TRIES; tries++) {
-    await makePrivateDirectory(files, directory);
+    await prepare(files, directory);
     for (const folder of ['raw', 'ended'] as const) {
       const inner = `${path}/${PRIVATE_DIRECTORY}/${folder}`;
       if (await lookAt(files, inner)) await mustBeDirectory(files, inner);
@@ -75,8 +75,11 @@ export async function openTaskDirectory(files: Files, path: string): Promise<Tas
 async function keepOutOfGit(files: Files, directory: TaskDirectory): Promise<void> {
   try {
     const fd = await files.open(`${directory.path}/${PRIVATE_DIRECTORY}/.gitignore`, CREATE);
-    await files.write(fd, Buffer.from('*\n'), 0);
-    await files.close(fd);
+    try {
+      await files.write(fd, Buffer.from('*\n'), 0);
+    } finally {
+      await files.close(fd);
+    }
   } catch (error) {
     if (!isErrno(error, 'EEXIST', 'ENOENT') && !isStorageError(error)) throw error; // it is a kindness, not a need
   }
@@ -95,7 +98,7 @@ export async function checkFileSystem(files: Files, path: string): Promise<FileS
   const existed = await lookAt(files, `${path}/${PRIVATE_DIRECTORY}`);
   try {
     const directory = await describeDirectory(files, path);
-    await makePrivateDirectory(files, directory);
+    await prepare(files, directory);
     return { ...(await testRules(files, directory)), ...mount };
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error), hardLinks: false, ...mount };
@@ -121,6 +124,19 @@ async function mountOf(path: string): Promise<{ network: boolean; type: string }
 
 export type PrivateFolder = 'tmp' | 'raw' | 'ended';
 
+/** A directory that was never fit for tasks is the user's mistake; one that refuses later is a disk that fails. */
+async function prepare(files: Files, directory: TaskDirectory): Promise<void> {
+  try {
+    await makePrivateDirectory(files, directory);
+  } catch (error) {
+    if (!isErrno(error, 'EACCES', 'EPERM', 'EROFS')) throw error;
+    throw new UsageError(
+      `cannot write to ${directory.path}: ${errnoOf(error)}`,
+      'task directories must be writable: the state of each task stands beside its file',
+    );
+  }
+}
+
 /** `.codex-worker` and a folder in it, 0700, and on the task directory's own file system: a link cannot leave one. */
 export async function makePrivateDirectory(
   files: Files,
@@ -131,12 +147,6 @@ export async function makePrivateDirectory(
     try {
       return await tryPrivateDirectory(files, directory, folder);
     } catch (error) {
-      if (isErrno(error, 'EACCES', 'EPERM', 'EROFS')) {
-        throw new UsageError(
-          `cannot write to ${directory.path}: ${errnoOf(error)}`,
-          'task directories must be writable: the state of each task stands beside its file',
-        );
-      }
       // Somebody removed it again between two calls; unless the task directory itself is gone.
       if (!isErrno(error, 'ENOENT') || !(await lookAt(files, directory.path))) throw error;
     }
@@ -269,7 +279,7 @@ async function testRules(
     await syncDirectory(files, directory.path);
     return { hardLinks };
   } catch (error) {
-    if (isErrno(error, 'ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM')) throw error; // no rule is broken
+    if (isStorageError(error)) throw error; // no rule is broken
     return { problem: error instanceof Error ? error.message : String(error), hardLinks };
   } finally {
     await files.close(fd);

@@ -5,7 +5,7 @@
 import fse from 'fs-extra';
 import { constants, writeSync, type BigIntStats } from 'node:fs';
 import { realpath } from 'node:fs/promises';
-import { isErrno } from '../core/errors.ts';
+import { isErrno, isStorageError } from '../core/errors.ts';
 
 export type { BigIntStats } from 'node:fs';
 
@@ -103,6 +103,18 @@ export async function makeDirectory(files: Files, path: string): Promise<void> {
   }
 }
 
+/**
+ * Closes what was only read, or is durable already, or does not matter: an error says nothing about it then, and the
+ * descriptor is gone all the same. It must not take the place of an outcome that stands.
+ */
+export async function closeQuietly(files: Files, fd: number): Promise<void> {
+  try {
+    await files.close(fd);
+  } catch (error) {
+    if (!isStorageError(error)) throw error;
+  }
+}
+
 /** Makes the names in a directory durable. */
 export async function syncDirectory(files: Files, path: string): Promise<void> {
   const fd = await files.open(path, constants.O_RDONLY);
@@ -115,7 +127,8 @@ export async function syncDirectory(files: Files, path: string): Promise<void> {
 
 export type SmallFile =
   | { readonly kind: 'absent' }
-  | { readonly kind: 'odd'; readonly why: string }
+  /** `refused` when it may be all that it should be, and could not be looked into. */
+  | { readonly kind: 'odd'; readonly why: string; readonly refused?: Error }
   | { readonly kind: 'read'; readonly bytes: Buffer; readonly stat: BigIntStats };
 
 /**
@@ -129,7 +142,7 @@ export async function readSmall(files: Files, path: string, limit: number): Prom
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return { kind: 'absent' };
     if (isErrno(error, 'ELOOP')) return { kind: 'odd', why: 'it is a symbolic link' };
-    if (isErrno(error, 'EACCES', 'EPERM')) return { kind: 'odd', why: 'it may not be read' };
+    if (isErrno(error, 'EACCES', 'EPERM')) return { kind: 'odd', why: 'it may not be read', refused: error };
     if (isErrno(error, 'ENXIO')) return { kind: 'odd', why: 'it is not a regular file' };
     throw error;
   }

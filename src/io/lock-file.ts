@@ -21,12 +21,13 @@
  */
 import { createHash } from 'node:crypto';
 import type { ClaimId, ClaimRecord, HeartbeatRecord, OutcomeRecord, ProcessIdentity } from '../core/claim.ts';
-import { isErrno } from '../core/errors.ts';
+import { isErrno, isStorageError } from '../core/errors.ts';
 import { markerOf } from '../core/task.ts';
 import { createPrivate } from './file-system.ts';
 import {
   amend,
   AMEND,
+  closeQuietly,
   CREATE,
   lookAt,
   readSmall,
@@ -49,7 +50,14 @@ const blank = (length: number) => Buffer.concat([Buffer.alloc(length - 1, ' '), 
 export type LockRead =
   | { readonly kind: 'absent' }
   /** Something is there that this version cannot read as a claim. `pseudoId` names exactly this content of this file. */
-  | { readonly kind: 'damaged'; readonly why: string; readonly pseudoId: ClaimId; readonly stat: BigIntStats }
+  | {
+      readonly kind: 'damaged';
+      readonly why: string;
+      readonly pseudoId: ClaimId;
+      readonly stat: BigIntStats;
+      /** It could not be looked into: it may hold any claim. */
+      readonly refused?: Error;
+    }
   | {
       readonly kind: 'claim';
       readonly record: ClaimRecord;
@@ -73,6 +81,7 @@ export async function readLock(files: Files, directory: TaskDirectory, task: str
       why,
       pseudoId: pseudoClaimId(stat, file.kind === 'read' ? file.bytes : Buffer.alloc(0)),
       stat,
+      ...(file.kind === 'odd' && file.refused ? { refused: file.refused } : {}),
     };
   };
   if (file.kind === 'odd') return damaged(file.why);
@@ -169,7 +178,7 @@ export class LockDraft {
         throw error;
       }
     }
-    await removeIfThere(this.#files, this.#temporary);
+    await this.#dropTemporaryName();
     return new HeldLock(this.#files, lock, this.#fd, record);
   }
 
@@ -185,17 +194,39 @@ export class LockDraft {
       await this.#files.write(fd, bytes, 0);
       await this.#files.fsync(fd);
     } catch (error) {
-      await this.#files.close(fd);
-      await removeIfThere(this.#files, lock); // nobody else could claim or judge what is half written
+      await this.#takeBack(lock, fd);
       throw error;
     }
-    await this.abandon(); // only its temporary name was needed, for the janitor
+    await closeQuietly(this.#files, this.#fd); // only its temporary name was needed, for the janitor
+    await this.#dropTemporaryName();
     return new HeldLock(this.#files, lock, fd, record);
+  }
+
+  /** C6. The claim is ours whatever the disk says of its temporary name: the janitor knows that too. */
+  async #dropTemporaryName(): Promise<void> {
+    try {
+      await removeIfThere(this.#files, this.#temporary);
+    } catch (error) {
+      if (!isStorageError(error)) throw error;
+    }
+  }
+
+  /**
+   * A lock that was never whole holds no claim, so nobody but a person can have taken its name since (`clean --force`):
+   * that is asked of the file itself, whose inode cannot be used again while it is open.
+   */
+  async #takeBack(lock: string, fd: number): Promise<void> {
+    try {
+      const there = await lookAt(this.#files, lock);
+      if (there && sameFile(there, await this.#files.fstat(fd))) await removeIfThere(this.#files, lock);
+    } finally {
+      await closeQuietly(this.#files, fd);
+    }
   }
 
   /** Gives the draft up; the name in the task directory was never ours. */
   async abandon(): Promise<void> {
-    await this.#files.close(this.#fd);
+    await closeQuietly(this.#files, this.#fd);
     await removeIfThere(this.#files, this.#temporary);
   }
 }
@@ -238,7 +269,7 @@ export class HeldLock {
   async close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    await this.#files.close(this.#fd);
+    await closeQuietly(this.#files, this.#fd);
   }
 }
 

@@ -17,6 +17,7 @@ import type { AgentEvent } from './codex.ts';
 import {
   amend,
   AMEND_END,
+  closeQuietly,
   CREATE_APPEND,
   lookAt,
   READ,
@@ -101,7 +102,7 @@ export class RunningLog {
   async close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    await this.#files.close(this.#fd);
+    await closeQuietly(this.#files, this.#fd);
   }
 
   /** For a claim that was never made. */

@@ -74,3 +74,51 @@ test('a log that cannot be written ends the agent and gives the task back', asyn
   assert.deepEqual(markers(), []);
   assert.deepEqual(ended(), ['interrupted']);
 });
+
+/** Fails one call of a verb, on a path or a descriptor of it that matches. */
+function failingOnce(verb: 'close' | 'mkdir', pattern: RegExp, code: string): Files {
+  const paths = new Map<number, string>();
+  let isOver = false;
+  const fails = (path: string) => {
+    if (isOver || !pattern.test(path)) return false;
+    isOver = true;
+    return true;
+  };
+  return filesWith({
+    open: async (path, flags, mode) => {
+      const fd = await realFiles.open(path, flags, mode);
+      paths.set(fd, path);
+      return fd;
+    },
+    ...(verb === 'mkdir'
+      ? { mkdir: (path) => (fails(path) ? Promise.reject(errno(code)) : realFiles.mkdir(path)) }
+      : {
+          close: async (fd) => {
+            await realFiles.close(fd);
+            if (fails(paths.get(fd) ?? '')) throw errno(code);
+          },
+        }),
+  });
+}
+
+for (const [what, pattern] of [
+  ['the prompt, once the child is there', /\/prompt-/],
+  ['the log, once it is published', /\/\.exec_log-/],
+  ['the raw events', /\.jsonl$/],
+] as const) {
+  test(`a close of ${what} that fails costs nothing`, async (t) => {
+    const { outcome, markers } = attemptWith(t, failingOnce('close', pattern, 'EIO'));
+    assert.equal((await outcome).kind, 'succeeded');
+    assert.deepEqual(markers(), ['done_exec_log-fix.md.txt']);
+  });
+}
+
+for (const code of ['EACCES', 'EINTR']) {
+  test(`a folder that cannot be made (${code}) is the disk's failure, not a bug, and fails no task`, async (t) => {
+    const { outcome, markers } = attemptWith(t, failingOnce('mkdir', /\/raw$/, code));
+    const end = await outcome;
+    assert.ok(end.kind === 'returned' && end.reason.kind === 'environment', JSON.stringify(end));
+    assert.equal(end.reason.problem.kind, 'storage');
+    assert.deepEqual(markers(), []);
+  });
+}

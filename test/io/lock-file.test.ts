@@ -565,3 +565,23 @@ test('a break right that is not what was written is damaged, whatever it is', as
   mkdirSync(path);
   assert.equal((await readRight(realFiles, directory, claim, 1)).kind, 'damaged');
 });
+
+test('without hard links, a lock that could not be filled is taken back, but never one that took its name', async (t) => {
+  const directory = taskDirectory(scratch(t), false);
+  const path = `${directory.path}/.lock-${TASK}`;
+  const claimWith = (write: Files['write']) => makeClaim(directory, claimRecord(TASK), filesWith({ write }));
+  await assert.rejects(
+    claimWith(() => Promise.reject(errno('ENOSPC'))),
+    { code: 'ENOSPC' },
+  );
+  assert.equal(existsSync(path), false);
+  await assert.rejects(
+    claimWith(() => {
+      unlinkSync(path); // a person forced it, and somebody else has claimed the task
+      writeFileSync(path, 'another lock');
+      return Promise.reject(errno('ENOSPC'));
+    }),
+    { code: 'ENOSPC' },
+  );
+  assert.equal(readFileSync(path, 'utf8'), 'another lock');
+});
