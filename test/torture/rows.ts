@@ -1,7 +1,11 @@
 /** The rows of the torture run, in the order of its table. */
 import type { Row } from './row.ts';
+import { diskErrorsSimulated } from './rows/disk-errors-simulated.ts';
+import { diskErrors } from './rows/disk-errors.ts';
+import { fullDisk } from './rows/full-disk.ts';
 import { killParts } from './rows/kill-parts.ts';
 import { bigOutput, longRun, manyTasks } from './rows/long-runs.ts';
+import { noHardLinks } from './rows/no-hard-links.ts';
 import { orphans } from './rows/orphans.ts';
 import { people } from './rows/people.ts';
 import { powerLoops } from './rows/power-loop.ts';
@@ -13,6 +17,10 @@ export const rows: readonly Row[] = [
   orphans,
   stopContinue,
   people,
+  diskErrorsSimulated,
+  diskErrors,
+  fullDisk,
+  noHardLinks,
   powerSimulated,
   ...powerLoops,
   longRun,
