@@ -1,11 +1,11 @@
 /** What a person may decide and a run may not: to end a living owner, to break a lock that cannot be judged, to reset. */
-import { newClaimId, ownerOf } from '../core/claim.ts';
+import { newClaimId, ownerOf, type ClaimRecord } from '../core/claim.ts';
 import type { ReapResult } from '../core/event.ts';
 import type { Task } from '../core/task.ts';
 import { putResultAside, readHistory } from '../io/earlier-attempts.ts';
 import { createPrivate } from '../io/file-system.ts';
 import { removeIfThere, syncDirectory } from '../io/files.ts';
-import { claimIdIn, LockDraft, readLock } from '../io/lock-file.ts';
+import { claimIdIn, LockDraft, readLock, type HeldLock } from '../io/lock-file.ts';
 import { identityToken, isRunning } from '../io/process-identity.ts';
 import { temporaryPath, type TaskDirectory } from '../io/task-directory.ts';
 import { judgeLock, reap, type ReapOptions } from './reaper.ts';
@@ -99,7 +99,7 @@ export async function resetTask(
   const claim = newClaimId();
   const { nextAttempt } = await readHistory(files, directory, task.name);
   const draft = await LockDraft.create(files, directory, claim, me);
-  const lock = await draft.claim({
+  const record: ClaimRecord = {
     v: 1,
     kind: 'reset',
     task: task.name,
@@ -111,11 +111,14 @@ export async function resetTask(
     owner: { pid: me.pid, start: me.start },
     at: world.now().toISOString(),
     by,
-  });
-  if (!lock) {
-    await draft.abandon();
-    return 'taken';
+  };
+  let lock: HeldLock | undefined;
+  try {
+    lock = await draft.claim(record);
+  } finally {
+    if (!lock) await draft.abandon();
   }
+  if (!lock) return 'taken';
   try {
     await putResultAside(files, directory, task.name, 'completed');
     await putResultAside(files, directory, task.name, 'failed');
