@@ -13,7 +13,10 @@ export function isClaimId(text: string): boolean {
   return /^[0-9a-fx][0-9a-f]{31}$/.test(text);
 }
 
-/** Where a process lives: the machine, its boot, its pid namespace and user. A pid means something only inside all four. */
+/**
+ * Where a process lives: the machine, its boot, its pid namespace (with its time namespace, unless that is the first)
+ * and user. A pid and its start time mean something only inside all four.
+ */
 export interface Host {
   readonly name: string;
   readonly machine: string;

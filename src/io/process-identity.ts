@@ -151,6 +151,9 @@ const firstLineOf = (...paths: string[]) => {
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
+/** Two boots of which nothing is known are not one boot. */
+const UNKNOWN_BOOT = 'unknown';
+
 function readHost(): Host {
   const name = hostname();
   const sysctl = (key: string) => execFileSync('sysctl', ['-n', key], { encoding: 'utf8' }).trim();
@@ -165,13 +168,32 @@ function readHost(): Host {
     // A machine id is confidential (machine-id(5)): what leaves this process is a hash of it that only we make.
     machine: sha256(`codex-worker:${machine ?? name}`),
     boot: linux
-      ? (firstLineOf('/proc/sys/kernel/random/boot_id') ?? 'unknown')
+      ? (firstLineOf('/proc/sys/kernel/random/boot_id') ?? UNKNOWN_BOOT)
       : process.platform === 'darwin'
         ? sysctl('kern.bootsessionuuid')
-        : 'unknown',
-    pidns: linux ? readlinkSync('/proc/self/ns/pid').replace(/\D/g, '') : '0',
+        : UNKNOWN_BOOT,
+    pidns: linux ? readNamespaces() : '0',
     uid: process.getuid?.() ?? 0,
   };
+}
+
+/** The first time namespace of a kernel has this inode, as the first pid namespace has 4026531836. */
+const FIRST_TIME_NAMESPACE = '4026531834';
+
+/**
+ * The pid namespace; and the time namespace unless it is the first, because the kernel shows start times with the offset
+ * of the one that looks: from inside another, a process that lives seems to be a different one with its pid.
+ */
+function readNamespaces(): string {
+  const inode = (which: string) => readlinkSync(`/proc/self/ns/${which}`).replace(/\D/g, '');
+  const pid = inode('pid');
+  try {
+    const time = inode('time');
+    return time === FIRST_TIME_NAMESPACE ? pid : `${pid}+${time}`;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return pid; // before Linux 5.6
+    throw error;
+  }
 }
 
 let current: ProcessIdentity | undefined;
@@ -239,6 +261,8 @@ export type Life =
   | { readonly kind: 'earlier-boot' }
   | { readonly kind: 'elsewhere'; readonly why: string };
 
+const isOneMachine = (a: Host, b: Host) => a.machine === b.machine && a.name === b.name;
+
 /**
  * Whether the owner of a claim or right lives. `local` says that the directory is on a local file system.
  * A stopped process is alive, and so is one that cannot be looked at: only certainty counts as death.
@@ -250,15 +274,15 @@ export function judge(
   local: boolean,
 ): Life {
   const { host } = owner;
-  if (host.boot === me.host.boot && host.pidns === me.host.pidns) {
+  const isOneBoot = host.boot === me.host.boot && (host.boot !== UNKNOWN_BOOT || isOneMachine(host, me.host));
+  if (isOneBoot && host.pidns === me.host.pidns) {
     if (host.uid !== me.host.uid && me.host.uid !== 0)
       return { kind: 'elsewhere', why: 'it belongs to another user' };
     const stat = table.stat(owner.pid);
     if (stat === 'unknown') return { kind: 'alive' };
     return { kind: stat === 'gone' || stat.start !== owner.start || isOver(stat) ? 'dead' : 'alive' };
   }
-  if (host.boot !== me.host.boot && host.machine === me.host.machine && host.name === me.host.name && local)
-    return { kind: 'earlier-boot' };
+  if (host.boot !== me.host.boot && isOneMachine(host, me.host) && local) return { kind: 'earlier-boot' };
   return {
     kind: 'elsewhere',
     why: host.name === me.host.name ? 'it is in another container' : `it is on ${host.name}`,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, statSync, openSync, closeSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { carries } from '../../src/io/child.ts';
 import { test } from 'node:test';
 import type { Host, ProcessIdentity } from '../../src/core/claim.ts';
@@ -129,6 +130,14 @@ test('an owner that this machine’s process table says nothing about is never d
     assert.deepEqual(judge(owner(host), ME, gone, local), life, JSON.stringify(host));
 });
 
+test('two boots of which nothing is known are one boot only on one machine', () => {
+  const unknown = { boot: 'unknown' };
+  const me = { ...ME, host: { ...HOST, ...unknown } };
+  assert.equal(judge(owner(unknown), me, tableOf('gone'), true).kind, 'dead');
+  assert.equal(judge(owner({ ...unknown, name: 'hera' }), me, tableOf('gone'), true).kind, 'elsewhere');
+  assert.equal(judge(owner({ ...unknown, machine: 'm2' }), me, tableOf('gone'), true).kind, 'elsewhere');
+});
+
 test('root sees the processes of everybody', () => {
   const root: ProcessIdentity = { ...ME, host: { ...HOST, uid: 0 } };
   assert.equal(judge(owner(), root, tableOf('gone'), true).kind, 'dead');
@@ -202,6 +211,36 @@ test('this process sees itself, always as the same', linux, () => {
   assert.equal(isTokenOfTheDead(identityToken(me), me, realProcesses), false);
   assert.ok(realProcesses.list().some(({ pid, start }) => pid === me.pid && start === me.start));
 });
+
+const hasTimeNamespaces = spawnSync('unshare', ['-T', '--boottime', '1', 'true']).status === 0;
+
+test(
+  'from another time namespace, where its start time looks different, a process that lives is not judged',
+  { skip: hasTimeNamespaces ? false : 'needs unshare -T' },
+  () => {
+    const module = fileURLToPath(new URL('../../src/io/process-identity.ts', import.meta.url));
+    const script = `
+      const { judge, realProcesses, thisProcess } = await import(${JSON.stringify(module)});
+      const owner = JSON.parse(process.env.OWNER);
+      console.log(realProcesses.stat(owner.pid).start === owner.start, judge(owner, thisProcess(), realProcesses, true).kind);`;
+    const inside = spawnSync(
+      'unshare',
+      [
+        '-T',
+        '--boottime',
+        '100000',
+        process.execPath,
+        '--import',
+        'tsx',
+        '--input-type=module',
+        '-e',
+        script,
+      ],
+      { encoding: 'utf8', env: { ...process.env, OWNER: JSON.stringify(thisProcess()) } },
+    );
+    assert.equal(inside.stdout, 'false elsewhere\n', inside.stderr);
+  },
+);
 
 test('a process is alive while it is stopped, and dead as soon as it is a zombie', linux, async (t) => {
   // The child of the shell stays a zombie, because the shell is another program by the time it ends, which waits for nobody.
