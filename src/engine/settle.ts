@@ -305,7 +305,8 @@ async function failAfterTooManyDeaths(
   const { directory, task, claim } = request;
   if (lock.record.kind === 'reset') return undefined;
   const path = `${directory.path}/${markerOf.runningLog(task, claim)}`;
-  if (!(await lookAt(files, path))?.size) return undefined; // the agent never started, or a predecessor put the log aside
+  const stat = await lookAt(files, path);
+  if (!stat?.isFile() || stat.size === 0n) return undefined; // the agent never started, or a predecessor put the log aside
   const { deaths } = await readHistory(files, directory, task);
   if (deaths + 1 < MOST_DEATHS) return undefined;
   const reason = `the worker died ${deaths + 1} times on this task`;

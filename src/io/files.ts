@@ -73,13 +73,15 @@ export async function lookAt(files: Files, path: string): Promise<BigIntStats | 
   }
 }
 
-/** Whether the name was there to remove. A directory never is: we make none in the place of a file. */
+/** Whether the name was there to remove. A directory is no file of ours, whatever its name: it stays. */
 export async function removeIfThere(files: Files, path: string): Promise<boolean> {
   try {
     await files.unlink(path);
     return true;
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'EISDIR')) return false;
+    // What POSIX, and macOS, say of a directory.
+    if (isErrno(error, 'EPERM') && (await lookAt(files, path))?.isDirectory()) return false;
     throw error;
   }
 }

@@ -121,6 +121,21 @@ test('of the earlier attempts of each task the newest twenty are kept, and none 
   assert.deepEqual(machine.ls('.codex-worker/ended'), []);
 });
 
+test('a directory that has the name of a leftover stays where it is, and the rest is tidied all the same', async (t) => {
+  const machine = makeMachine(t);
+  const [dead, janitor] = [machine.boot(), machine.boot()];
+  machine.kill(dead);
+  const leftover = `.codex-worker/tmp/${X}.${identityToken(dead.me)}`;
+  const old = (attempt: number) => `.codex-worker/ended/0123456789abcdef.${attempt}.${X}.died.txt`;
+  const directories = [`.break-${X}.1`, `.codex-worker/tmp/proc.${identityToken(dead.me)}`, old(1)];
+  for (const name of directories) await mkdir(path.join(machine.directory.path, name), { recursive: true });
+  machine.write(`.break-${X}.2`, '');
+  machine.write(leftover, '');
+  for (let attempt = 2; attempt <= 23; attempt++) machine.write(old(attempt), '');
+  assert.deepEqual(await tidy(janitor, machine.directory), [`.break-${X}.2`, leftover, old(3), old(2)]);
+  for (const name of directories) assert.ok(machine.has(name), name);
+});
+
 test('a directory whose private folder is gone is tidy', async (t) => {
   const machine = makeMachine(t);
   const { rm } = await import('node:fs/promises');

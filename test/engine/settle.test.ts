@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readdirSync, renameSync } from 'node:fs';
+import { mkdir, rename, symlink } from 'node:fs/promises';
+import path from 'node:path';
 import { test } from 'node:test';
 import { tidy } from '../../src/engine/janitor.ts';
 import { settle, type SettleRequest, type SettleResult } from '../../src/engine/settle.ts';
@@ -301,6 +304,27 @@ test('a log that is not the one its outcome was recorded for is not published fo
   assert.deepEqual(ended(machine), ['died']);
   assert.deepEqual(leftovers(machine), []);
 });
+
+for (const { what, make } of [
+  { what: 'a symbolic link', make: (log: string, copy: string) => symlink(copy, log) },
+  { what: 'a named pipe', make: (log: string) => void execFileSync('mkfifo', [log]) },
+  { what: 'a directory', make: (log: string) => mkdir(log) },
+]) {
+  test(`${what} that stands where the log of a dead owner was is not published`, async (t) => {
+    const machine = makeMachine(t);
+    const owner = machine.boot();
+    const claim = await makeClaim(owner, machine, { outcome: 'done' });
+    await claim.close();
+    machine.kill(owner);
+    const copy = path.join(machine.directory.path, 'copy');
+    await rename(claim.log.path, copy);
+    await make(claim.log.path, copy);
+    const settled = await settleAs(machine.boot(), machine, claim.id);
+    assert.ok(settled.kind === 'settled' && settled.published === undefined);
+    assert.ok(!machine.has(done));
+    assert.deepEqual(leftovers(machine), []);
+  });
+}
 
 test('a log that somebody deleted leaves the task pending, and the caller is told', async (t) => {
   const machine = makeMachine(t);
