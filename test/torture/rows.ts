@@ -1,13 +1,16 @@
 /** The rows of the torture run, in the order of its table. */
 import type { Row } from './row.ts';
+import { damagedLocks } from './rows/damaged-locks.ts';
 import { diskErrorsSimulated } from './rows/disk-errors-simulated.ts';
 import { diskErrors } from './rows/disk-errors.ts';
 import { fullDisk } from './rows/full-disk.ts';
+import { identities } from './rows/identities.ts';
 import { killParts } from './rows/kill-parts.ts';
 import { bigOutput, longRun, manyTasks } from './rows/long-runs.ts';
 import { noHardLinks } from './rows/no-hard-links.ts';
 import { orphans } from './rows/orphans.ts';
 import { people } from './rows/people.ts';
+import { pidReuse } from './rows/pid-reuse.ts';
 import { powerLoops } from './rows/power-loop.ts';
 import { powerSimulated } from './rows/power-simulated.ts';
 import { stopContinue } from './rows/stop-continue.ts';
@@ -23,6 +26,9 @@ export const rows: readonly Row[] = [
   noHardLinks,
   powerSimulated,
   ...powerLoops,
+  identities,
+  pidReuse,
+  damagedLocks,
   longRun,
   bigOutput,
   manyTasks,
