@@ -97,14 +97,7 @@ export async function discover(
       const directory = await realpath(path);
       await listingOf(directory);
       directories.set(directory, 'whole');
-      for (const found of await glob([...patterns], {
-        cwd: directory,
-        ignore: [`**/${PRIVATE_DIRECTORY}/**`],
-        fs: EVERY_ENTRY,
-        onlyFiles: true,
-        followSymbolicLinks: false,
-        expandDirectories: false,
-      })) {
+      for (const found of await globIn(directory, patterns)) {
         const inner = join(directory, dirname(found));
         directories.set(inner, 'whole');
         await add(inner, basename(found), await lookAt(files, join(directory, found)));
@@ -118,19 +111,44 @@ export async function discover(
   return { tasks: [...tasks.values()].sort(byNaturalOrder), refused: [...refused.values()], directories };
 }
 
-/** As `node:fs`; but whatever is no directory counts as a file, so that a link or a pipe is refused and not passed over. */
-const EVERY_ENTRY = {
-  readdir: ((
+/** Where the glob believes that it is: it turns the backslashes of a real path into slashes, and reads another directory. */
+const GLOB_ROOT = '/tasks';
+
+/** Lone low halves of surrogate pairs, which no file name has, stand for line ends: no glob matches a name that begins with one. */
+const hideLineEnds = (name: string) =>
+  name.replace(/[\n\r\u2028\u2029]/g, (end) => String.fromCharCode(0xdc00 + (end.charCodeAt(0) & 0xff)));
+const showLineEnds = (name: string) =>
+  name.replace(/[\udc0a\udc0d\udc28\udc29]/gu, (hidden) => {
+    const low = hidden.charCodeAt(0) & 0xff;
+    return String.fromCharCode(low < 0x20 ? low : 0x2000 + low);
+  });
+
+/** What matches in a directory, relative to it. Whatever is no directory counts as a file: a link or a pipe is refused, not passed over. */
+async function globIn(directory: string, patterns: readonly string[]): Promise<string[]> {
+  const readEntries = (
     path: string,
     options: { withFileTypes: true },
     done: (error: NodeJS.ErrnoException | null, entries: Dirent[]) => void,
   ) =>
-    readdir(path, options, (error, entries) => {
+    readdir(join(directory, showLineEnds(relative(GLOB_ROOT, path))), options, (error, entries) => {
       for (const entry of error ? [] : entries)
-        Object.assign(entry, { isFile: () => !entry.isDirectory(), isSymbolicLink: () => false });
+        Object.assign(entry, {
+          name: hideLineEnds(entry.name),
+          isFile: () => !entry.isDirectory(),
+          isSymbolicLink: () => false,
+        });
       done(error, entries);
-    })) as unknown as typeof readdir,
-};
+    });
+  const found = await glob(patterns.map(hideLineEnds), {
+    cwd: GLOB_ROOT,
+    ignore: [`**/${PRIVATE_DIRECTORY}/**`],
+    fs: { readdir: readEntries as unknown as typeof readdir },
+    onlyFiles: true,
+    followSymbolicLinks: false,
+    expandDirectories: false,
+  });
+  return found.map(showLineEnds);
+}
 
 /** Whether a path that is not there is the name of a file as Node shows it when its bytes are not UTF-8. */
 async function isNotUtf8(files: Files, path: string): Promise<boolean> {

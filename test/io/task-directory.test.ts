@@ -213,6 +213,32 @@ test('a directory whose own path looks like a glob is taken as it is', async (t)
   assert.deepEqual((await find(['[tasks]/{a}*'])).labels, ['[tasks]/{a}*/fix.md']);
 });
 
+test('a name that begins with a line end is found like any other', async (t) => {
+  // The last ones have in them what stands for a line end inside the glob.
+  const names = [
+    '\na.md',
+    '\rb.md',
+    '\r\nc.md',
+    '\u2028d.md',
+    '\u2029e.md',
+    'f\n.md',
+    '🐊.md',
+    '\u{1f028}.md',
+  ];
+  const { find } = tree(t, [...names, '\ndeep/g.md', 'x.md\n']);
+  assert.deepEqual(new Set((await find()).labels), new Set(names));
+  assert.deepEqual((await find([], ['\n*.md'])).labels, ['\na.md']);
+  assert.ok((await find([], ['**/*.md'])).labels.includes('\ndeep/g.md'));
+});
+
+test('the tasks of a directory with a backslash in its path are its own, not those of a directory with a slash there', async (t) => {
+  const { find, cwd } = tree(t, ['x\\y/a.md', 'x\\y/deep/b.md', 'x/y/other.md']);
+  const here = `${cwd}/x\\y`;
+  assert.deepEqual((await find([], ['*.md'], here)).labels, ['a.md']);
+  assert.deepEqual((await find([], ['**/*.md'], here)).labels, ['a.md', 'deep/b.md']);
+  assert.deepEqual((await find([], ['**/*.md'])).labels, ['x/y/other.md', 'x\\y/a.md', 'x\\y/deep/b.md']);
+});
+
 test('a path that does not exist is the user’s mistake', async (t) => {
   const { find } = tree(t, ['a.md']);
   for (const path of ['nowhere', 'nowhere/a.md', 'a.md/b', ''].filter((text) => text !== ''))
