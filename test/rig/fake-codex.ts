@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { appendFile, mkdir, readFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Bench } from './cli.ts';
@@ -24,8 +24,8 @@ export const hasOracle = (() => {
 export interface FakeCodex {
   /** For the environment of every run. */
   readonly env: NodeJS.ProcessEnv;
-  /** Writes a task for it; `words` as in `fake-codex.sh`. With `fail` it must be failed in the end, else completed. */
-  task(name: string, words?: string): Promise<void>;
+  /** Writes a task for it; `words` as in `fake-codex.sh`. With `fail` it must be failed in the end, else completed. `id` calls it in the history. */
+  task(name: string, words?: string, id?: string): Promise<void>;
   history(): Promise<string[]>;
   /** Everything that is wrong after a calm run. Empty when all is well. */
   violations(options?: JudgeOptions): Promise<Violation[]>;
@@ -51,6 +51,7 @@ export async function makeFakeCodex(bench: Bench): Promise<FakeCodex> {
   const tasks = new Map<string, string>();
   /** Of everything that was ever written into a task file: a result must be of one of these. */
   const prompts = new Map<string, Set<string>>();
+  const ids = new Map<string, string>();
   const history = async () =>
     (await readFile(path.join(directory, 'history'), 'utf8')).split('\n').filter((line) => line !== '');
   return {
@@ -59,8 +60,14 @@ export async function makeFakeCodex(bench: Bench): Promise<FakeCodex> {
       FAKE_CODEX_DIR: directory,
       FAKE_CODEX_TASKS: bench.tasks,
     },
-    task: async (name, words = '') => {
-      const text = `${name} ${words}\n`;
+    task: async (name, words = '', id = name) => {
+      const text = `${id} ${words}\n`;
+      ids.set(name, id);
+      if (id !== name)
+        await symlink(
+          path.join(bench.tasks, `done_exec_log-${name}.txt`),
+          path.join(directory, `done-${id}`),
+        );
       tasks.set(name, text);
       const hash = createHash('sha256').update(text).digest('hex');
       prompts.set(name, (prompts.get(name) ?? new Set()).add(hash));
@@ -83,7 +90,7 @@ export async function makeFakeCodex(bench: Bench): Promise<FakeCodex> {
         if (absent.has(name) && (await readIfThere(bench, resultOf(name, text))) === undefined) continue;
         if (!touched.has(name) && !absent.has(name) && (await readIfThere(bench, name)) !== text)
           found.push(violation('lost', `the file of ${name} was touched`));
-        found.push(...(await judgeResult(bench, name, text, prompts.get(name), past)));
+        found.push(...(await judgeResult(bench, name, ids.get(name) ?? name, text, prompts.get(name), past)));
       }
       const results = await Promise.all(
         [...tasks.keys()].map((name) => readIfThere(bench, resultOf(name, tasks.get(name) ?? ''))),
@@ -120,6 +127,7 @@ async function readIfThere(bench: Bench, name: string): Promise<string | undefin
 async function judgeResult(
   bench: Bench,
   name: string,
+  id: string,
   text: string,
   prompts: ReadonlySet<string> | undefined,
   past: readonly string[],
@@ -142,7 +150,7 @@ async function judgeResult(
   const prompt = /^prompt: +([0-9a-f]{64}) /m.exec(log)?.[1] ?? 'nothing';
   if (!prompts?.has(prompt))
     found.push(violation('lied', `the result of ${name} is of ${prompt}, which it never said`));
-  if (!past.includes(`end ${name} ${claims[0]}`))
+  if (!past.includes(`end ${id} ${claims[0]}`))
     found.push(violation('lied', `${name} has a result of ${claims[0]}, which never ended`));
   if (!/^outcome: +(?:completed|failed)/m.test(log))
     found.push(violation('lost', `the log of ${name} is not complete`));

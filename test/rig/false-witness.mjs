@@ -63,6 +63,7 @@ syncBuiltinESMExports();
 
 if (env.WITNESS_RAW !== undefined) {
   const replace = RegExp.prototype[Symbol.replace];
+  // oxlint-disable-next-line no-extend-native -- the guard is a regular expression, deep inside
   Object.defineProperty(RegExp.prototype, Symbol.replace, {
     value(text, ...rest) {
       return this.source.includes('u202a') ? text : replace.call(this, text, ...rest);

@@ -1,5 +1,6 @@
 /** The rows of the torture run, in the order of its table. */
 import type { Row } from './row.ts';
+import { clock } from './rows/clock.ts';
 import { damagedLocks } from './rows/damaged-locks.ts';
 import { diskErrorsSimulated } from './rows/disk-errors-simulated.ts';
 import { diskErrors } from './rows/disk-errors.ts';
@@ -7,6 +8,7 @@ import { fullDisk } from './rows/full-disk.ts';
 import { identities } from './rows/identities.ts';
 import { killParts } from './rows/kill-parts.ts';
 import { bigOutput, longRun, manyTasks } from './rows/long-runs.ts';
+import { names } from './rows/names.ts';
 import { noHardLinks } from './rows/no-hard-links.ts';
 import { orphans } from './rows/orphans.ts';
 import { people } from './rows/people.ts';
@@ -27,8 +29,10 @@ export const rows: readonly Row[] = [
   powerSimulated,
   ...powerLoops,
   identities,
+  clock,
   pidReuse,
   damagedLocks,
+  names,
   longRun,
   bigOutput,
   manyTasks,
