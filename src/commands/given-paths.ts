@@ -4,6 +4,8 @@ import { basename, dirname, resolve } from 'node:path';
 import { errnoOf, isErrno, UsageError } from '../core/errors.ts';
 import { didYouMean } from '../core/options.ts';
 import { reservedPrefix } from '../core/task.ts';
+import { realFiles } from '../io/files.ts';
+import { isEntry } from '../io/task-directory.ts';
 
 /** Throws UsageError for a path that does not exist, or, with `write`, whose directory cannot take a task's markers. */
 export async function checkGivenPaths(
@@ -50,6 +52,8 @@ async function directoryOf(
         'look at the permissions of its directories',
       );
     if (isErrno(error, 'ENOENT') && reservedPrefix(basename(path))) return undefined;
+    // A link to nothing, or a name that is not UTF-8: among a shell's many it is refused, and the others are run.
+    if (await isEntry(realFiles, absolute)) return dirname(absolute);
     throw new UsageError(`no such path: ${quoted(path)}`, hintFor(path, commands));
   }
 }

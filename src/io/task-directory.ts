@@ -150,6 +150,17 @@ async function globIn(directory: string, patterns: readonly string[]): Promise<s
   return found.map(showLineEnds);
 }
 
+/** Whether something is there by this name, be it a link to nothing, or something whose name Node cannot say. */
+export async function isEntry(files: Files, path: string): Promise<boolean> {
+  try {
+    if (await lookAt(files, path)) return true;
+  } catch (error) {
+    if (!isErrno(error, 'ENAMETOOLONG', 'ELOOP')) throw error;
+    return false;
+  }
+  return isNotUtf8(files, path);
+}
+
 /** Whether a path that is not there is the name of a file as Node shows it when its bytes are not UTF-8. */
 async function isNotUtf8(files: Files, path: string): Promise<boolean> {
   if (!basename(path).includes('\ufffd') || !(await leadsToDirectory(dirname(path)))) return false;

@@ -1,7 +1,7 @@
 /** Every way to use the command line wrongly: what it says, exit code 2, and that nothing was touched. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -324,4 +324,27 @@ test('--version and --help answer with exit code 0, whatever else is typed', () 
     assert.equal(status, 0);
     assert.match(stdout, /Usage:\n {2}\$ codex-worker [^]*Examples:\n {2}codex-worker/);
   }
+});
+
+test('a link to nothing and a name that is not UTF-8, which a shell may name among others, are no wrong usage', () => {
+  const odd = mkdtempSync(join(directory, 'odd-'));
+  writeFileSync(join(odd, 'fix.md'), 'Fix it\n');
+  symlinkSync('nowhere', join(odd, 'link.md'));
+  writeFileSync(
+    Buffer.concat([Buffer.from(`${odd}/not-`), Buffer.from([0xb1]), Buffer.from('.md')]),
+    'Fix it\n',
+  );
+  const script = '"$0" --import "$1" "$2" status --json ./*';
+  const { status, stdout, stderr } = spawnSync('bash', ['-c', script, process.execPath, TSX, CLI], {
+    cwd: odd,
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
+  assert.equal(status, 0, stderr);
+  const report = JSON.parse(stdout) as { total: number; refused: { why: string }[] };
+  assert.equal(report.total, 1);
+  assert.deepEqual(report.refused.map(({ why }) => why).sort(), [
+    'has a name that is not UTF-8',
+    'is a symbolic link, not a regular file',
+  ]);
 });
