@@ -125,7 +125,12 @@ async function underClaim(running: Running): Promise<Outcome> {
 }
 
 /** C7: after every wait the question is asked again. `undefined` means go on. */
-async function lookAgain({ world, order, source, ports }: Running): Promise<SkipReason | undefined> {
+export async function lookAgain({
+  world,
+  order,
+  source,
+  ports,
+}: Pick<Running, 'world' | 'order' | 'source' | 'ports'>): Promise<SkipReason | undefined> {
   const { files } = world;
   const { directory, task, prior } = order;
   if (ports.aborted.aborted) return 'interrupted';

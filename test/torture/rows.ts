@@ -6,6 +6,7 @@ import { diskErrorsSimulated } from './rows/disk-errors-simulated.ts';
 import { diskErrors } from './rows/disk-errors.ts';
 import { fullDisk } from './rows/full-disk.ts';
 import { identities } from './rows/identities.ts';
+import { interleavings } from './rows/interleavings.ts';
 import { killParts } from './rows/kill-parts.ts';
 import { bigOutput, longRun, manyTasks } from './rows/long-runs.ts';
 import { names } from './rows/names.ts';
@@ -15,6 +16,8 @@ import { people } from './rows/people.ts';
 import { pidReuse } from './rows/pid-reuse.ts';
 import { powerLoops } from './rows/power-loop.ts';
 import { powerSimulated } from './rows/power-simulated.ts';
+import { reapers } from './rows/reapers.ts';
+import { schedules } from './rows/schedules.ts';
 import { stopContinue } from './rows/stop-continue.ts';
 
 export const rows: readonly Row[] = [
@@ -22,6 +25,9 @@ export const rows: readonly Row[] = [
   orphans,
   stopContinue,
   people,
+  interleavings,
+  reapers,
+  schedules,
   diskErrorsSimulated,
   diskErrors,
   fullDisk,
