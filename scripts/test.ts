@@ -1,5 +1,5 @@
 /**
- * `npm test`: all tests, or `npm test -- io crash/every` for those whose path contains one of the words.
+ * `npm test`: all tests, or `npm test -- io crash/orphans` for those whose path contains one of the words.
  *
  * A list of its own, because Node 20 expands no globs and would otherwise run every file below `test`.
  */

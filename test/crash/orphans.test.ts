@@ -101,7 +101,7 @@ test(
   async (t) => {
     const scene = await makeScene(t);
     const orphan = await makeOrphan(scene);
-    const run = scene.start([], { NODE_OPTIONS: preload('kill-at-step.mjs'), KILL_GUARD: 'blind' });
+    const run = scene.start([], { NODE_OPTIONS: preload('without.mjs'), WITHOUT: 'blind' });
     const call = await scene.puppets.nextCall();
     assert.equal(isAlive(orphan.call.pid), true);
     process.kill(orphan.grandchild, 'SIGKILL');

@@ -2,9 +2,10 @@
 # A Codex for tests that crash: it works by itself, and tells afterwards what no test could see from outside.
 #
 # The first line of the prompt is the task's name, then words: `hold=SECONDS` (how long it works), `until=NAME` (it works
-# until that file is there), `grandchild` (it leaves a process in a session of its own, for a minute), `fail`, `hang=N` (the
-# first N of its runs do not end by themselves), `stubborn` (it ignores SIGINT and SIGTERM). A task whose name has no place
-# in a line is called by another; `done-TASK` is then a link to its result. In $FAKE_CODEX_DIR stand
+# until that file is there), `grandchild` (it leaves a process in a session of its own, for a minute), `fail`, `retry=N` (the
+# first N times that it is started it fails), `hang=N` (the first N of its runs do not end by themselves), `stubborn` (it
+# ignores SIGINT and SIGTERM). A task whose name has no place in a line is called by another; `done-TASK` is then a link to
+# its result. In $FAKE_CODEX_DIR stand
 #   history        start|end TASK CLAIM, and a line `overlap …` or `start-after-done …` for what must never be
 #   TASK.flock     held with flock(2) by whatever of this run still lives: an oracle that knows nothing of our protocol
 # $FAKE_CODEX_TASKS is the task directory.
@@ -20,6 +21,7 @@ for word in $words; do
     fail) fail=1 ;;
     hang=*) hang=${word#hang=} ;;
     stubborn) trap '' INT TERM ;;
+    retry=*) [ "$(grep -c "^start $task " "$history")" -ge "${word#retry=}" ] || fail=1 ;;
   esac
 done
 exec 9>"$FAKE_CODEX_DIR/$task.flock"

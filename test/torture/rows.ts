@@ -7,7 +7,9 @@ import { diskErrors } from './rows/disk-errors.ts';
 import { fullDisk } from './rows/full-disk.ts';
 import { identities } from './rows/identities.ts';
 import { interleavings } from './rows/interleavings.ts';
+import { killAtStep } from './rows/kill-at-step.ts';
 import { killParts } from './rows/kill-parts.ts';
+import { killRandom } from './rows/kill-random.ts';
 import { bigOutput, longRun, manyTasks } from './rows/long-runs.ts';
 import { names } from './rows/names.ts';
 import { noHardLinks } from './rows/no-hard-links.ts';
@@ -21,6 +23,8 @@ import { schedules } from './rows/schedules.ts';
 import { stopContinue } from './rows/stop-continue.ts';
 
 export const rows: readonly Row[] = [
+  killAtStep,
+  killRandom,
   killParts,
   orphans,
   stopContinue,

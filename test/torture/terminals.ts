@@ -7,7 +7,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { makeBench, type Bench, type RunningCli } from '../rig/cli.ts';
-import { hasOracle, makeFakeCodex, type FakeCodex, type JudgeOptions } from '../rig/fake-codex.ts';
+import { hasOracle, makeFakeCodex, type FakeCodex } from '../rig/fake-codex.ts';
+import type { JudgeOptions } from '../rig/judge.ts';
 import { violation, type Violation } from '../rig/violation.ts';
 import type { Round } from './row.ts';
 

@@ -1,0 +1,91 @@
+/**
+ * Preloaded into the CLI (`NODE_OPTIONS=--import …`, after kill-at-step.mjs where both are used): takes the guard that
+ * $WITHOUT names out of the program, for the tests that show that its loss is noticed.
+ *   lock-in-place    the lock file appears empty and is filled afterwards, instead of appearing complete
+ *   copied-result    a result is copied to its name and its log removed, instead of renamed
+ *   early-release    the lock is released before the result is published
+ *   early-go         the gate is opened as soon as the child exists, before the claim
+ *   rights-for-all   a break right is granted to whoever asks, also while another has it
+ *   nobody-lives     no other process can be seen, so that every owner counts as dead
+ *   blind            no environment of another process can be read, and no group is killed: orphans are not found
+ */
+import childProcess from 'node:child_process';
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+
+const { link, open, readFileSync, rename, unlink, write } = fs;
+const { spawn } = childProcess;
+const RESULT = /\/(?:done|failed)_exec_log-(.*)\.txt$/;
+
+/** Writes `bytes` to a new file in steps of their own, each of which another preload may see. */
+function writeInPlace(path, bytes, done) {
+  open(path, 'wx', 0o600, (error, fd) => {
+    if (error) {
+      done(error);
+      return;
+    }
+    write(fd, bytes, 0, bytes.length, 0, (failure) => fs.close(fd, (second) => done(failure ?? second)));
+  });
+}
+
+const guards = {
+  'lock-in-place': () => {
+    fs.link = (from, to, done) => {
+      const finish = (error) => {
+        if (!error) {
+          fs.unlinkSync(from);
+          fs.linkSync(to, from); // the same file by both names, as after a link
+        }
+        done(error);
+      };
+      if (to.includes('/.lock-')) writeInPlace(to, readFileSync(from), finish);
+      else link(from, to, done);
+    };
+  },
+  'copied-result': () => {
+    fs.rename = (from, to, done) => {
+      const finish = (error) => (error ? done(error) : unlink(from, done));
+      if (RESULT.test(to) && fs.existsSync(from)) writeInPlace(to, readFileSync(from), finish);
+      else rename(from, to, done);
+    };
+  },
+  'early-release': () => {
+    fs.rename = (from, to, done) => {
+      if (RESULT.test(to)) unlink(to.replace(RESULT, '/.lock-$1'), () => rename(from, to, done));
+      else rename(from, to, done);
+    };
+  },
+  'early-go': () => {
+    childProcess.spawn = (...request) => {
+      const child = spawn(...request);
+      child.stdio[3]?.write('GO\n');
+      return child;
+    };
+  },
+  'rights-for-all': () => {
+    fs.link = (from, to, done) =>
+      link(from, to, (error) => done(error?.code === 'EEXIST' && to.includes('/.break-') ? null : error));
+    // The race that this opens is a few microseconds wide; a scheduler could stop anybody here for as long as it likes.
+    fs.unlink = (path, done) => {
+      if (path.includes('/.lock-')) setTimeout(() => unlink(path, done), Math.random() * 500);
+      else unlink(path, done);
+    };
+  },
+  'nobody-lives': () => {
+    fs.readFileSync = (path, ...rest) => {
+      const [, pid] = /^\/proc\/(\d+)\/stat$/.exec(path) ?? [];
+      const isOther = pid !== undefined && Number(pid) !== process.pid;
+      return readFileSync(isOther ? '/proc/0/stat' : path, ...rest);
+    };
+  },
+  blind: () => {
+    fs.readFileSync = (path, ...rest) =>
+      /^\/proc\/\d+\/environ$/.test(path) ? Buffer.from('BLIND=1\0') : readFileSync(path, ...rest);
+  },
+};
+
+const { WITHOUT } = process.env;
+if (WITHOUT !== undefined) {
+  guards[WITHOUT]();
+  syncBuiltinESMExports();
+}
