@@ -8,6 +8,7 @@ import { fullDisk } from './rows/full-disk.ts';
 import { identities } from './rows/identities.ts';
 import { interleavings } from './rows/interleavings.ts';
 import { killAtStep } from './rows/kill-at-step.ts';
+import { killAtSyscall } from './rows/kill-at-syscall.ts';
 import { killParts } from './rows/kill-parts.ts';
 import { killRandom } from './rows/kill-random.ts';
 import { bigOutput, longRun, manyTasks } from './rows/long-runs.ts';
@@ -24,6 +25,7 @@ import { stopContinue } from './rows/stop-continue.ts';
 
 export const rows: readonly Row[] = [
   killAtStep,
+  killAtSyscall,
   killRandom,
   killParts,
   orphans,
