@@ -8,6 +8,3 @@ export function seeded(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
-
-/** A new seed, or the one in $SEED; say it in the name or the message of a test. */
-export const newSeed = () => Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
