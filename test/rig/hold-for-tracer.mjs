@@ -7,11 +7,11 @@ import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
 const PATIENCE_MS = 20_000;
-/** The exit code that says so. */
-const NEVER_TRACED = 99;
+/** Says that nobody traced it. An exit would end only the thread. */
+const NEVER_TRACED = 'SIGABRT';
 const { HOLD_IN, HOLD_AT, HOLD_FILE } = process.env;
 const place = new RegExp(HOLD_AT);
-const { mkdir, open, readdirSync, readFileSync, renameSync, writeFileSync } = fs;
+const { existsSync, mkdir, open, readdirSync, readFileSync, renameSync, writeFileSync } = fs;
 const clock = new Int32Array(new SharedArrayBuffer(4));
 let isOver = false;
 
@@ -23,11 +23,12 @@ function hold(path) {
   if (isOver || typeof path !== 'string' || !path.startsWith(HOLD_IN)) return;
   if (!place.test(path.slice(HOLD_IN.length))) return;
   isOver = true;
+  if (existsSync(HOLD_FILE)) return; // another thread was held
   writeFileSync(`${HOLD_FILE}.new`, threads().join('\n'));
   renameSync(`${HOLD_FILE}.new`, HOLD_FILE);
   const until = performance.now() + PATIENCE_MS;
   while (!threads().every(isTraced)) {
-    if (performance.now() > until) process.exit(NEVER_TRACED);
+    if (performance.now() > until) process.kill(process.pid, NEVER_TRACED);
     Atomics.wait(clock, 0, 0, 2);
   }
 }

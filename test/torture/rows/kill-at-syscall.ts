@@ -52,8 +52,8 @@ const TRACED = '%file,%desc,%process,kill,tgkill';
 const CHANGING =
   /^(?:openat\(.*O_CREAT|p?write|fsync|link|rename|unlink|mkdir|clone|v?fork|kill|pipe2|socketpair|exit)/;
 const CHAIN = 3;
-/** As hold-for-tracer.mjs exits. */
-const NEVER_TRACED = 99;
+/** How hold-for-tracer.mjs ends then. */
+const NEVER_TRACED = 'SIGABRT';
 const TASK = 'fix.md';
 
 /** The k-th call of this name, in whichever thread comes to it first. */
@@ -86,8 +86,8 @@ async function runTraced(scene: CrashScene, holdAt: RegExp, strace: readonly str
     const tracer = spawn('strace', ['-qq', ...strace, ...which], { stdio: 'ignore' });
     await once(tracer, 'exit');
   }
-  const { code, signal } = await run.ended();
-  if (code === NEVER_TRACED) throw new Error('strace has not attached to a process that waited for it');
+  const { signal } = await run.ended();
+  if (signal === NEVER_TRACED) throw new Error('strace has not attached to a process that waited for it');
   if (signal === 'SIGKILL') await scene.wasKilled(run.pid);
   return signal === 'SIGKILL';
 }
