@@ -3,8 +3,8 @@
  * A round explores one play, or one slice of a large one; `systematic` rounds are all of them.
  *
  *   two processes     every interleaving of their system calls
- *   a death           every interleaving of two reapers, one of which dies anywhere; and of three, the first of which dies
- *                     at each of its steps, in which a process that can go on is interrupted at most once
+ *   deaths            every interleaving of two reapers of which one or both die, anywhere; and of three the first of which
+ *                     dies at each of its steps and another anywhere, each going on until it ends, waits or dies
  *   three processes   every interleaving in which a process that can go on is interrupted at most twice
  */
 import type { OutcomeRecord } from '../../../src/core/claim.ts';
@@ -39,38 +39,43 @@ const janitor: Part = { name: 'janitor', story: (world, scene) => keepTidy(world
 const resetter: Part = { name: 'reset', story: async (world, scene) => void (await reset(world, scene)) };
 
 const OUTCOMES = [undefined, 'done', 'failed'] as const;
-/** No reaper makes more steps than that; a round in which one does says so. */
+/** A reaper that nobody keeps waiting makes fewer. */
 const MOST_STEPS = 26;
-const SLICES = 8;
+const SLICES = 16;
 
 const sliced = (play: Play, of: number) =>
   Array.from({ length: of }, (_, index): Play => ({ ...play, slice: { index, of } }));
 
-const CHUNKS: readonly Play[] = OUTCOMES.flatMap((outcome) => {
-  const prepare = deadClaim(outcome);
-  const pairs = [other, janitor, resetter, worker].map((second) => ({ prepare, cast: [reaper, second] }));
-  const triples = [
-    [other, third],
-    [other, worker],
-    [other, janitor],
-    [other, resetter],
-    [worker, janitor],
-    [worker, resetter],
-  ].map((rest) => ({ prepare, cast: [reaper, ...rest], preemptions: 2 }));
-  const chain = (dies: number) => ({
-    prepare,
-    cast: [reaper, other, third],
-    dies,
-    deaths: 1,
-    preemptions: 1,
-  });
-  return [
-    ...pairs.flatMap((play) => sliced(play, 2)),
-    ...sliced({ prepare, cast: [reaper, other], deaths: 1 }, 3),
-    ...Array.from({ length: MOST_STEPS }, (_, dies) => chain(dies)),
-    ...triples.flatMap((play) => sliced(play, SLICES)),
-  ];
-});
+const TRIPLES = [
+  [other, third],
+  [other, worker],
+  [other, janitor],
+  [other, resetter],
+  [worker, janitor],
+  [worker, resetter],
+].map((rest) => [reaper, ...rest]);
+
+/** The small plays first, for a run that has not the time for all. */
+const CHUNKS: readonly Play[] = [
+  ...OUTCOMES.map(deadClaim).flatMap((prepare) => [
+    ...[other, janitor, resetter].map((second) => ({ prepare, cast: [reaper, second] })),
+    ...sliced({ prepare, cast: [reaper, worker] }, 2),
+    ...sliced({ prepare, cast: [reaper, other], deaths: 2 }, 3),
+    ...TRIPLES.map((cast) => ({ prepare, cast, preemptions: 1 })),
+  ]),
+  ...OUTCOMES.map(deadClaim).flatMap((prepare) =>
+    Array.from({ length: MOST_STEPS }, (_, dies) => ({
+      prepare,
+      cast: [reaper, other, third],
+      dies,
+      deaths: 1,
+      preemptions: 0,
+    })),
+  ),
+  ...OUTCOMES.map(deadClaim).flatMap((prepare) =>
+    TRIPLES.flatMap((cast) => sliced({ prepare, cast, preemptions: 2 }, SLICES)),
+  ),
+];
 
 function weakened(part: Part, guard: keyof typeof ofAll): Part {
   return { ...part, weaken: ofAll[guard] };
@@ -102,10 +107,8 @@ async function round(round: Round): Promise<Violation[]> {
   const { index, scratch, control } = round;
   const play = control === undefined ? CHUNKS[index % CHUNKS.length] : CONTROLS[control];
   if (!play) throw new Error(`no play for ${control ?? index}`);
-  const { kills, steps, violations } = await exploreAll(scratch, play);
+  const { kills, violations } = await exploreAll(scratch, play);
   round.crashed('simulated', 'kill', kills);
-  if (steps > MOST_STEPS && play.cast[0] === reaper && control === undefined)
-    throw new Error(`a reaper made ${steps} steps: raise MOST_STEPS`);
   return [...violations];
 }
 
