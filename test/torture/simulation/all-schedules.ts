@@ -38,6 +38,7 @@ export interface Play {
 export interface Explored {
   readonly schedules: number;
   readonly places: number;
+  /** In schedules that went on to the calm pass. */
   readonly kills: number;
   /** The most steps that the first of the cast made. */
   readonly steps: number;
@@ -222,6 +223,7 @@ export async function exploreAll(under: string, play: Play): Promise<Explored> {
           for (const other of rest) pending.push([...way, other]);
         if (!first) {
           await performance.finish();
+          sum.kills += performance.kills;
           break;
         }
         way.push(first);
@@ -233,7 +235,6 @@ export async function exploreAll(under: string, play: Play): Promise<Explored> {
       performance.close();
     }
     sum.schedules++;
-    sum.kills += performance.kills;
     sum.steps = Math.max(sum.steps, performance.steps);
     const found = performance.observer.violations;
     const schedule = describe(way, play);
