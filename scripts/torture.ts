@@ -28,6 +28,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '5' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     only: { type: 'string' },
+    round: { type: 'string', default: '0' },
     lanes: { type: 'string', default: String(availableParallelism() + 1) },
     controls: { type: 'string', default: 'yes' },
     report: { type: 'string' },
@@ -41,6 +42,7 @@ const USAGE = `npm run torture -- [options]
   --minutes M      how long, the controls included; every row runs at least once (default 5)
   --seed S         of everything random; printed, and with each violation (default: a new one)
   --only a,b       these rows only; npm run torture -- --list names them
+  --round N        begin with this round: rows that go through everything count their rounds (default 0)
   --controls no    leave the positive controls out, or "only" them (default yes)
   --lanes N        rounds at a time (default: cores + 1)
   --report FILE    write the table there too, as Markdown`;
@@ -60,6 +62,9 @@ if (values.list) {
 }
 const minutes = Number(values.minutes);
 if (!(minutes > 0)) usageError(`--minutes ${values.minutes} is not a positive number`);
+const firstRound = Number(values.round);
+if (!Number.isSafeInteger(firstRound) || firstRound < 0)
+  usageError(`--round ${values.round} is not a whole number`);
 const seed = Number(values.seed);
 if (!Number.isSafeInteger(seed) || seed < 0) usageError(`--seed ${values.seed} is not a whole number`);
 const lanes = Number(values.lanes);
@@ -160,7 +165,7 @@ function say(text: string): void {
 }
 
 function again(row: Row, roundSeed: number, index: number): string {
-  return `npm run torture -- --only ${row.name} --seed ${roundSeed} --controls no   (round ${index})`;
+  return `npm run torture -- --only ${row.name} --seed ${roundSeed} --round ${index} --controls no`;
 }
 
 let orders = 0;
@@ -204,7 +209,7 @@ async function runRounds(lane: Lane, number: number): Promise<void> {
       .filter(({ unavailable }) => unavailable === undefined)
       .sort((a, b) => a.debt - b.debt)[0];
     if (!result) return;
-    const index = result.begin();
+    const index = firstRound + result.begin();
     const { report, order, ms } = await oneRound(lane, number, result.row, index);
     result.end(report, ms);
     for (const { kind, what } of report.violations) say(`VIOLATION  ${result.row.name}: ${kind}: ${what}`);

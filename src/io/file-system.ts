@@ -279,7 +279,8 @@ async function testRules(
     await syncDirectory(files, directory.path);
     return { hardLinks };
   } catch (error) {
-    if (isStorageError(error)) throw error; // no rule is broken
+    // No rule is broken: the disk is full or fails, or somebody is out of something. What else it says is a wrong answer.
+    if (isErrno(error, 'ENOSPC', 'EDQUOT', 'EIO', 'EINTR', 'ETIMEDOUT', 'EMFILE', 'ENFILE', 'ENOMEM')) throw error;
     return { problem: error instanceof Error ? error.message : String(error), hardLinks };
   } finally {
     await files.close(fd);

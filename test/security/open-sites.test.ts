@@ -53,7 +53,7 @@ const SITE =
  */
 const SITES: Readonly<Record<string, readonly string[]>> = {
   'src/commands/doctor.ts': ['readFile( user'],
-  'src/engine/attempt.ts': ['files.link( a name', 'files.open( exclusive'],
+  'src/engine/attempt.ts': ['files.link( a name'],
   'src/engine/pool.ts': ['open( no file'],
   'src/engine/settle.ts': ['files.open( looked at'],
   'src/io/break-right.ts': ['files.link( a name', 'files.open( exclusive'],
