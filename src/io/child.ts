@@ -40,7 +40,8 @@ const STDIO_GRACE_MS = 2_000;
 
 /**
  * `$@` is the command; the prompt never goes through the shell. The graces are the ladder's, in tenths of a second.
- * On Linux the watcher also kills the carriers of the cookie, itself excepted: it goes last, with its group.
+ * On Linux the watcher also kills the carriers of the cookie, itself excepted: it goes last, with its group. One grep for
+ * all processes, as one for each costs 30 times as much; what it found is looked at again, just before it is killed.
  */
 const GATE = `
 IFS= read -r go <&3 || exit 0
@@ -55,10 +56,11 @@ IFS= read -r go <&3 || exit 0
     while [ "$i" -lt "\${step#*:}" ] && kill -0 $$ 2>/dev/null; do sleep 0.1; i=$((i+1)); done
   done
   if read -r me _ </proc/self/stat 2>/dev/null; then
-    for environ in /proc/[0-9]*/environ; do
+    carrier="^${COOKIE}=$${COOKIE}\\$"
+    for environ in $(printf '%s\n' /proc/[0-9]*/environ | xargs grep -lzs "$carrier"); do
       pid=\${environ#/proc/}; pid=\${pid%/environ}
       [ "$pid" = "$me" ] && continue
-      grep -qz "^${COOKIE}=$${COOKIE}\\$" "$environ" 2>/dev/null && kill -KILL "$pid" 2>/dev/null
+      grep -qzs "$carrier" "$environ" && kill -KILL "$pid" 2>/dev/null
     done
   fi
   kill -KILL -$$
