@@ -1,7 +1,7 @@
 /**
  * Removes what processes that died between two steps left behind and nobody can use: rights to claims that are gone,
  * logs without a claim, temporary files of dead processes, mirrors of nothing. Each rule is safe beside every step of
- * every other process; the order of the looks inside each is what makes it so, and must not be changed.
+ * every other process; the order of the looks inside each is what makes it so. Whoever changes it runs `npm run model`.
  */
 import { basename } from 'node:path';
 import { markerOf, parseMarker, PRIVATE_DIRECTORY, type Marker } from '../core/task.ts';
@@ -35,7 +35,7 @@ export async function tidy(
   const gone: string[] = [];
   if (of('right').length > 0) gone.push(...(await tidyRights(world, directory, options.dryRun)));
   for (const { name } of of('running-log'))
-    if (await tidyLog(world, directory, name, options.dryRun)) gone.push(name);
+    gone.push(...(await tidyLog(world, directory, name, options.dryRun)));
   for (const { name, marker } of of('mirror')) {
     if (
       marker?.kind !== 'mirror' ||
@@ -77,34 +77,46 @@ async function tidyRights(world: World, directory: TaskDirectory, dryRun: boolea
   return gone;
 }
 
-/** A running log whose claim was never made, or was settled without it (a person removed the lock). */
+/**
+ * A running log whose claim was never made, or was settled without it (a person removed the lock). Its temporary lock
+ * file goes first, and only then is the lock read: without that file nobody can make the claim any more, so this is
+ * right even where a living process of a cloned machine was taken for a dead one of this.
+ */
 async function tidyLog(
   world: World,
   directory: TaskDirectory,
   name: string,
   dryRun: boolean,
-): Promise<boolean> {
+): Promise<string[]> {
   const { files, table, me } = world;
   const marker = parseMarker(name);
-  if (marker?.kind !== 'running-log') return false;
+  if (marker?.kind !== 'running-log') return [];
   const { task, claim } = marker;
-  for (const temporary of await listPrivate(files, directory, 'tmp')) {
-    if (temporary.startsWith(`${claim}.`) && !isTokenOfTheDead(temporary.slice(claim.length + 1), me, table))
-      return false;
+  const gone: string[] = [];
+  const temporaries = await listPrivate(files, directory, 'tmp');
+  const drafts = [...temporaries].filter((temporary) => temporary.startsWith(`${claim}.`));
+  if (drafts.some((draft) => !isTokenOfTheDead(draft.slice(claim.length + 1), me, table))) return [];
+  for (const draft of dryRun ? [] : drafts) {
+    const path = `${PRIVATE_DIRECTORY}/tmp/${draft}`;
+    if (await removeIfThere(files, `${directory.path}/${path}`)) gone.push(path);
   }
   const lock = await readLock(files, directory, task);
-  if (lock.kind === 'damaged' || claimIdIn(lock) === claim) return false;
-  if (survivors(claim, undefined, table).length > 0) return false;
+  if (lock.kind === 'damaged' || claimIdIn(lock) === claim) return gone;
+  if (survivors(claim, undefined, table).length > 0) return gone;
   const path = `${directory.path}/${name}`;
   const stat = await lookAt(files, path);
-  if (!stat) return false;
-  if (dryRun) return true;
-  if (stat.size === 0n) return removeIfThere(files, path);
-  const header = await readLogHeader(files, path);
-  return (
-    (await putAside(files, directory, path, { task, attempt: header?.attempt ?? 0, claim, kind: 'lost' })) !==
-    undefined
-  );
+  if (!stat) return gone;
+  if (dryRun) return [name];
+  const isRemoved =
+    stat.size === 0n
+      ? await removeIfThere(files, path)
+      : (await putAside(files, directory, path, {
+          task,
+          attempt: (await readLogHeader(files, path))?.attempt ?? 0,
+          claim,
+          kind: 'lost',
+        })) !== undefined;
+  return isRemoved ? [...gone, name] : gone;
 }
 
 /** Their names end with the identity of the process that made them: five parts, so nothing has to be opened. */

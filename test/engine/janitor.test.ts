@@ -8,7 +8,7 @@ import { tidy } from '../../src/engine/janitor.ts';
 import { realFiles } from '../../src/io/files.ts';
 import { takeRight, writeIdentityFile } from '../../src/io/break-right.ts';
 import { identityToken } from '../../src/io/process-identity.ts';
-import { ended, makeClaim, makeMachine } from './machine.ts';
+import { ended, makeClaim, makeMachine, tryClaim } from './machine.ts';
 
 const X = newClaimId();
 
@@ -60,6 +60,40 @@ test('a running log stays while its claim is being made, is held, or has a proce
   await tidy(janitor, machine.directory);
   assert.deepEqual(machine.ls(), ['.codex-worker', 'fix.md']);
   assert.deepEqual(machine.ls('.codex-worker/tmp'), []);
+});
+
+test('a claim that a living process of a cloned machine makes meanwhile keeps its log, or is not made', async (t) => {
+  const machine = makeMachine(t);
+  const isLock = (name: string) => name.endsWith('/.lock-fix.md');
+  let [isReady, goOn] = [() => {}, () => {}];
+  const ready = new Promise<void>((resolve) => (isReady = resolve));
+  const lockWasRead = new Promise<void>((resolve) => (goOn = resolve));
+  const link = async (from: string, to: string) => {
+    if (isLock(to)) {
+      isReady();
+      await lockWasRead;
+    }
+    return realFiles.link(from, to);
+  };
+  // Cloned machines share their id; the boot is another, so that its temporary files look like those of the dead.
+  const clone = machine.boot({ link }, { boot: 'boot-1' });
+  const claiming = tryClaim(clone, machine.directory, { started: false });
+  await ready;
+  const open: typeof realFiles.open = async (name, flags, mode) => {
+    try {
+      return await realFiles.open(name, flags, mode);
+    } finally {
+      if (isLock(name)) {
+        goOn();
+        await claiming;
+      }
+    }
+  };
+  await tidy(machine.boot({ open }), machine.directory);
+  const claim = await claiming;
+  t.after(() => claim?.close());
+  assert.ok(!claim || machine.has(`.exec_log-fix.md.${claim.id}`), 'a claim lost its log');
+  assert.deepEqual([machine.ls(), machine.ls('.codex-worker/tmp')], [['.codex-worker', 'fix.md'], []]);
 });
 
 test('a running log with something in it is put aside, never deleted', async (t) => {
