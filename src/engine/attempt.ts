@@ -2,7 +2,7 @@
  * The life of one attempt, top to bottom: read the prompt, claim the task, open the gate, listen, judge, publish.
  * It knows no threads. Every way it can end is an `Outcome`, which is returned; what is thrown is a bug.
  *
- * The steps C1–C9 and F1–F4 are those of the lock protocol (ARCHITECTURE.md). Their order is the proof.
+ * The steps C1–C9 and F1–F4 are those of the lock protocol (ARCHITECTURE.md). Whoever changes it runs `npm run model`.
  */
 import { EnvironmentError, isErrno, isStorageError } from '../core/errors.ts';
 import type { EnvironmentProblem } from '../core/failure.ts';

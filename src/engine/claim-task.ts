@@ -1,6 +1,7 @@
 /**
  * C1–C6 of the lock protocol: the temporary lock file, the running log, the child behind its gate, and the link that is
  * the claim. The child exists before the claim, so that no moment exists at which a Codex runs that no lock file names.
+ * Whoever changes the protocol runs `npm run model` (model/README.md).
  */
 import type { ClaimRecord, PromptSource } from '../core/claim.ts';
 import { errnoOf, isErrno, isStorageError } from '../core/errors.ts';

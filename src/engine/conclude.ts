@@ -1,6 +1,6 @@
 /**
  * F2–F4 of the lock protocol: an attempt has ended and nothing of it runs any more; make its log durable, record how it
- * ended, settle the claim, and say what became of the task.
+ * ended, settle the claim, and say what became of the task. Whoever changes the protocol runs `npm run model`.
  */
 import type { OutcomeRecord, PromptSource } from '../core/claim.ts';
 import { isStorageError } from '../core/errors.ts';

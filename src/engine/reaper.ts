@@ -6,7 +6,7 @@
  *   anything else (host, container, user)    → never by itself; with --takeover-after, after so long a silence
  *
  * "The owner is dead" and "nothing of the claim is left" are facts that stay true, so they need not be judged again
- * inside settle, however late it comes to act on them.
+ * inside settle, however late it comes to act on them. Whoever changes the protocol runs `npm run model`.
  */
 import type { ClaimRecord, ProcessIdentity } from '../core/claim.ts';
 import { ownerOf } from '../core/claim.ts';

@@ -11,7 +11,7 @@
  *   blocked  the right's holder is alive elsewhere or cannot be judged, or the disk refuses: lock and right are as they
  *            were, and the next run continues. After 60 s with one holder, or at once when `mayLeave()`.
  *
- * Steps S0–S8 are those of the model (ARCHITECTURE.md, "The lock protocol"); change them only together with it.
+ * Steps S0–S8 are those of the model (model/lock.pml). Whoever changes the protocol runs `npm run model`.
  */
 import type { ClaimId, OutcomeRecord, ProcessIdentity } from '../core/claim.ts';
 import { errnoOf, isErrno, isStorageError } from '../core/errors.ts';

@@ -5,6 +5,7 @@
  * when its holder is certainly dead, and is removed only when X is gone.
  *
  * CALLING SEQUENCE: `takeRight`; on EEXIST `readRight` says who has it; on ENOENT `writeIdentityFile`, and again.
+ * Whoever changes the protocol runs `npm run model`.
  */
 import { randomBytes } from 'node:crypto';
 import type { ClaimId, Host, ProcessIdentity, ProcessStart } from '../core/claim.ts';

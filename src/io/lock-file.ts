@@ -1,6 +1,7 @@
 /**
  * The lock file `.lock-T`: its layout and the single steps on it. The order of the steps is the protocol, and lives in
  * engine/claim-task.ts, engine/attempt.ts and engine/settle.ts. Its counterpart is the break right, in io/break-right.ts.
+ * Whoever changes the protocol runs `npm run model`.
  *
  * WHAT A LOCK FILE PROMISES. It appears complete, by link(2), and only if the name was free: there is no empty and no
  * half-written lock. It names one claim X, an id that is used once: when X has left the file it is gone for ever, so
