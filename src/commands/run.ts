@@ -6,10 +6,10 @@ import type { EnvironmentProblem } from '../core/failure.ts';
 import type { RunOptions } from '../core/options.ts';
 import { NO_USAGE } from '../core/outcome.ts';
 import { headline } from '../core/printable.ts';
-import type { TaskState } from '../core/task.ts';
+import type { Task, TaskState } from '../core/task.ts';
 import { Coordinator } from '../engine/coordinator.ts';
 import { Drain } from '../engine/drain.ts';
-import { lookFirst } from '../engine/first-look.ts';
+import { findStrays, lookFirst } from '../engine/first-look.ts';
 import { tidy } from '../engine/janitor.ts';
 import type { AttemptPool } from '../engine/pool.ts';
 import { realWorld, type World } from '../engine/world.ts';
@@ -41,7 +41,9 @@ export async function run(request: RunRequest, emit: (event: RunEvent) => void):
   if (options.mode === 'dry-run') return dryRun(world, request, discovery, emit);
   const codex = await findCodex(request.env, cwd);
   checkOpenFiles(options.concurrency);
-  const directories = await openDirectories(world, discovery);
+  const whole = [...discovery.directories].filter(([, extent]) => extent === 'whole').map(([path]) => path);
+  const strays = await findStrays(world.files, whole, discovery.tasks, cwd);
+  const directories = await openDirectories(world, [...discovery.tasks, ...strays]);
   for (const directory of directories.values()) {
     await tidy(world, directory);
     if (options.cleanupStaleMs !== undefined) {
@@ -49,7 +51,7 @@ export async function run(request: RunRequest, emit: (event: RunEvent) => void):
         emit({ kind: 'notice', message: `${label}: ${detail}` });
     }
   }
-  const exitCode = await drainTasks(world, request, discovery, codex, directories, emit);
+  const exitCode = await drainTasks(world, request, { ...discovery, strays }, codex, directories, emit);
   for (const directory of directories.values()) {
     if (!(await lookAt(world.files, directory.path))) continue; // removed while we worked; the summary has told
     await tidy(world, directory);
@@ -73,7 +75,7 @@ function checkOpenFiles(concurrency: number): void {
   );
 }
 
-async function openDirectories(world: World, { tasks }: Discovery): Promise<Map<string, TaskDirectory>> {
+async function openDirectories(world: World, tasks: readonly Task[]): Promise<Map<string, TaskDirectory>> {
   const directories = new Map<string, TaskDirectory>();
   for (const { directory } of tasks) {
     if (!directories.has(directory))
@@ -85,7 +87,7 @@ async function openDirectories(world: World, { tasks }: Discovery): Promise<Map<
 async function drainTasks(
   world: World,
   request: RunRequest,
-  { tasks, refused }: Discovery,
+  { tasks, refused, strays }: Discovery & { readonly strays: readonly Task[] },
   codex: CodexCommand,
   directories: ReadonlyMap<string, TaskDirectory>,
   emit: (event: RunEvent) => void,
@@ -114,6 +116,7 @@ async function drainTasks(
     by: `codex-worker ${version}`,
     tasks,
     refused,
+    strays,
     directories,
     emit,
     drainState: () => drain.state,

@@ -32,6 +32,8 @@ export interface CoordinatorDeps {
   readonly by: string;
   readonly tasks: readonly Task[];
   readonly refused: readonly Refusal[];
+  /** Locks in the run's directories that belong to none of its tasks. */
+  readonly strays: readonly Task[];
   readonly directories: ReadonlyMap<string, TaskDirectory>;
   readonly emit: (event: RunEvent) => void;
   readonly attempt: (order: AttemptOrder, onNews: (news: AttemptNews) => void) => Promise<Outcome>;
@@ -67,6 +69,7 @@ export class Coordinator {
     this.#others = new Others(world, {
       options: deps.options,
       directories: deps.directories,
+      strays: deps.strays,
       emit: deps.emit,
       standings: this.#standings,
       priors: this.#priors,

@@ -2,8 +2,9 @@
  * The look that begins a run: the state of each task, and what the run may take. A result that stands there now and may
  * be superseded is remembered by its identity; one that comes later, from whomever, never is superseded by this run.
  */
+import { relative } from 'node:path';
 import type { RunOptions } from '../core/options.ts';
-import { markerOf, stateOf, type Task, type TaskState } from '../core/task.ts';
+import { markerOf, parseMarker, stateOf, type Task, type TaskState } from '../core/task.ts';
 import { listIfThere, lookAt, resultId, type Files } from '../io/files.ts';
 import { readLogHeader } from '../io/result-log.ts';
 import { readPrompt } from '../io/task-directory.ts';
@@ -64,6 +65,27 @@ export async function listStates(
 ): Promise<Readonly<Record<TaskState, number>>> {
   const listings = await listAll(files, tasks);
   return countStates(tasks.map((task) => stateOf(task.name, listings.get(task.directory) ?? new Set())));
+}
+
+/**
+ * Locks in these directories that belong to none of the tasks: the file of theirs was deleted, or no pattern matches it.
+ * Their owners may be dead all the same, and agents of theirs alive.
+ */
+export async function findStrays(
+  files: Files,
+  directories: Iterable<string>,
+  tasks: readonly Task[],
+  cwd: string,
+): Promise<Task[]> {
+  const known = new Set(tasks.map(({ directory, name }) => `${directory}/${name}`));
+  const strays: Task[] = [];
+  for (const directory of directories)
+    for (const name of await listIfThere(files, directory)) {
+      const marker = parseMarker(name);
+      if (marker?.kind !== 'lock' || known.has(`${directory}/${marker.task}`)) continue;
+      strays.push({ directory, name: marker.task, label: relative(cwd, `${directory}/${marker.task}`) });
+    }
+  return strays;
 }
 
 /** The identity of a result that is there; `undefined` when there is none. */

@@ -21,6 +21,8 @@ import type { World } from './world.ts';
 export interface OthersDeps {
   readonly options: RunOptions;
   readonly directories: ReadonlyMap<string, TaskDirectory>;
+  /** Locked, and none of this run's tasks. */
+  readonly strays: readonly Task[];
   readonly standings: Standings;
   /** Results that were there when the run began; what others have replaced since is taken out of it. */
   readonly priors: Map<Task, PriorResult>;
@@ -37,6 +39,8 @@ export class Others {
   readonly #deps: OthersDeps;
   readonly #silence: SilenceWatch;
   readonly #said = new Set<string>();
+  /** Strays whose owner is not known to live, or to be another's to judge. */
+  readonly #strays: Set<Task>;
   /** Claims of dead owners that this run has settled. */
   reaped = 0;
 
@@ -44,10 +48,12 @@ export class Others {
     this.#world = world;
     this.#deps = deps;
     this.#silence = new SilenceWatch(world.uptimeMs);
+    this.#strays = new Set(deps.strays);
   }
 
   async look(): Promise<void> {
     const { standings } = this.#deps;
+    for (const stray of this.#strays) await this.#judgeStray(stray);
     for (const task of standings.in('elsewhere', 'suspect', 'held')) {
       const state = await lookAtState(this.#world.files, task);
       const isLocked = state === 'in-progress' || (state === 'completed' && (await this.#isLocked(task)));
@@ -56,6 +62,30 @@ export class Others {
       if (isLocked) await this.#judge(task, state);
       else standings.move(task, await this.#standingNow(task, state));
     }
+  }
+
+  /**
+   * What a dead owner left of a task that is none of ours is put right like any other: its agent may still work. Nobody
+   * waits for one that cannot be judged yet.
+   */
+  async #judgeStray(task: Task): Promise<void> {
+    const verdict = await this.#verdictOn(task);
+    if (verdict.kind === 'undecided') return;
+    this.#strays.delete(task);
+    if (verdict.kind !== 'dead') return;
+    const put = (standing: Standing) => {
+      if (standing.kind === 'suspect') this.#strays.add(task);
+    };
+    this.#deps.track(this.#reap(task, verdict, put));
+  }
+
+  #verdictOn(task: Task): Promise<Verdict> {
+    const { takeoverAfterMs } = this.#deps.options;
+    return judgeTask(this.#world, this.#directoryOf(task), task.name, {
+      silence: this.#silence,
+      isInHand: this.#deps.isInHand,
+      ...(takeoverAfterMs === undefined ? {} : { takeoverAfterMs }),
+    });
   }
 
   /** A result that came while this run was on is not its to supersede, even where an older one was. */
@@ -74,11 +104,7 @@ export class Others {
 
   async #judge(task: Task, state: TaskState): Promise<void> {
     const { takeoverAfterMs } = this.#deps.options;
-    const verdict = await judgeTask(this.#world, this.#directoryOf(task), task.name, {
-      silence: this.#silence,
-      isInHand: this.#deps.isInHand,
-      ...(takeoverAfterMs === undefined ? {} : { takeoverAfterMs }),
-    });
+    const verdict = await this.#verdictOn(task);
     if (state === 'completed' && verdict.kind !== 'dead' && verdict.kind !== 'undecided') {
       // It is completed whatever its lock says; only what a dead owner left of it is there to be put right.
       const standing = await this.#standingNow(task, state);
@@ -111,20 +137,26 @@ export class Others {
         return this.#deps.standings.move(task, { kind: 'held' });
       case 'dead': {
         this.#deps.standings.move(task, { kind: 'reaping' });
-        return this.#deps.track(this.#reap(task, verdict));
+        return this.#deps.track(
+          this.#reap(task, verdict, (standing) => this.#deps.standings.move(task, standing)),
+        );
       }
       default:
         return unreachable(verdict);
     }
   }
 
-  async #reap(task: Task, verdict: Verdict & { kind: 'dead' }): Promise<void> {
+  /** `put` is told where the task stands then. */
+  async #reap(
+    task: Task,
+    verdict: Verdict & { kind: 'dead' },
+    put: (standing: Standing) => void,
+  ): Promise<void> {
     const { options, emit } = this.#deps;
     const result = await reap(this.#world, this.#directoryOf(task), verdict, {
       orphans: options.orphans,
       mayLeave: this.#deps.mayLeave,
     });
-    const put = (standing: Standing) => this.#deps.standings.move(task, standing);
     switch (result.kind) {
       case 'given-back':
       case 'rolled-forward':

@@ -280,7 +280,8 @@ async function testRules(
     return { hardLinks };
   } catch (error) {
     // No rule is broken: the disk is full or fails, or somebody is out of something. What else it says is a wrong answer.
-    if (isErrno(error, 'ENOSPC', 'EDQUOT', 'EIO', 'EINTR', 'ETIMEDOUT', 'EMFILE', 'ENFILE', 'ENOMEM')) throw error;
+    if (isErrno(error, 'ENOSPC', 'EDQUOT', 'EIO', 'EINTR', 'ETIMEDOUT', 'EMFILE', 'ENFILE', 'ENOMEM'))
+      throw error;
     return { problem: error instanceof Error ? error.message : String(error), hardLinks };
   } finally {
     await files.close(fd);

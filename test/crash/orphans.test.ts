@@ -1,6 +1,6 @@
 /** What becomes of an agent whose codex-worker is killed, and of its task: never two of them at once. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -110,6 +110,26 @@ test(
     await run.ended();
     const isGone = async () => (await scene.bench.agents()).length === 0;
     await scene.bench.until('its own watcher, which it cannot see either, has ended', isGone);
+  },
+);
+
+test(
+  'an orphan whose task file was deleted is ended by the next run in the directory',
+  { skip },
+  async (t) => {
+    const scene = await makeScene(t);
+    const { bench, puppets } = scene;
+    const orphan = await makeOrphan(scene);
+    await rm(path.join(bench.tasks, 'fix.md'));
+    await bench.write('other.md', 'Do something else.\n');
+    const run = scene.start();
+    const other = await puppets.nextCall();
+    await bench.until('the agent is dead', async () => !(await isAlive(orphan.call.pid)));
+    await bench.until('its command is dead', async () => !(await isAlive(orphan.grandchild)));
+    await bench.until('its lock is gone', async () => !(await bench.ls()).includes('.lock-fix.md'));
+    await other.complete();
+    assert.equal((await run.ended()).code, 0);
+    assert.deepEqual(await bench.leftovers(), []);
   },
 );
 

@@ -137,6 +137,7 @@ export class Scene {
       by: 'codex-worker',
       tasks,
       refused: [],
+      strays: [],
       directories: new Map([[this.#path, directory]]),
       emit,
       drainState: () => 'running',

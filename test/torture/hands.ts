@@ -259,8 +259,6 @@ export class Hands {
     }
     for (const name of this.#odd.keys()) await this.#restore(name);
     for (const name of this.absent) if (pick(round.random, 2) === 0) await this.#restore(name);
-    // What is left of a task that is not there any more is nothing that a run would look at.
-    if (this.absent.size > 0) await this.#terminals.start(['clean']).ended();
     return found;
   }
 
