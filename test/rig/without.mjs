@@ -1,6 +1,7 @@
 /**
  * Preloaded into the CLI (`NODE_OPTIONS=--import …`, after kill-at-step.mjs where both are used): takes the guard that
- * $WITHOUT names out of the program, for the tests that show that its loss is noticed.
+ * $WITHOUT names out of the program, for the tests that show that its loss is noticed. A name that is not here is an
+ * error: a control with every guard in its place would only say that nothing was found.
  *   lock-in-place    the lock file appears empty and is filled afterwards, instead of appearing complete
  *   copied-result    a result is copied to its name and its log removed, instead of renamed
  *   early-release    the lock is released before the result is published
@@ -8,12 +9,17 @@
  *   rights-for-all   a break right is granted to whoever asks, also while another has it
  *   nobody-lives     no other process can be seen, so that every owner counts as dead
  *   blind            no environment of another process can be read, and no group is killed: orphans are not found
+ *   stopped-lives    a process that is stopped counts as dead
+ *   no-follow        a task file that is a symbolic link is followed
+ *   janitor          what the dead left between two steps is not seen
  */
 import childProcess from 'node:child_process';
 import fs from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { syncBuiltinESMExports } from 'node:module';
 
-const { link, open, readFileSync, rename, unlink, write } = fs;
+const { link, lstat, open, readdir, readFileSync, rename, stat, unlink, write } = fs;
+const { WITHOUT, FAKE_CODEX_TASKS } = process.env;
 const { spawn } = childProcess;
 const RESULT = /\/(?:done|failed)_exec_log-(.*)\.txt$/;
 
@@ -82,10 +88,34 @@ const guards = {
     fs.readFileSync = (path, ...rest) =>
       /^\/proc\/\d+\/environ$/.test(path) ? Buffer.from('BLIND=1\0') : readFileSync(path, ...rest);
   },
+  'stopped-lives': () => {
+    fs.readFileSync = (path, ...rest) => {
+      const read = readFileSync(path, ...rest);
+      return /^\/proc\/\d+\/stat$/.test(path) ? read.replace(/\) T /, ') Z ') : read;
+    };
+  },
+  'no-follow': () => {
+    const isTask = (path) =>
+      typeof path === 'string' && dirname(path) === FAKE_CODEX_TASKS && /^[^.].*\.md$/.test(basename(path));
+    fs.open = (path, flags, ...rest) =>
+      open(path, isTask(path) ? flags & ~fs.constants.O_NOFOLLOW : flags, ...rest);
+    fs.lstat = (path, ...rest) => (isTask(path) ? stat : lstat)(path, ...rest);
+  },
+  janitor: () => {
+    fs.readdir = (directory, ...rest) => {
+      const done = rest.pop();
+      const isTemporary = String(directory).endsWith('/.codex-worker/tmp');
+      const isLeft = (entry) => isTemporary || /^(?:\.break-|\.exec_log-)/.test(String(entry));
+      readdir(directory, ...rest, (error, entries) => {
+        const isLookAtNames = !error && Buffer.isBuffer(entries[0]);
+        done(error, isLookAtNames ? entries.filter((entry) => !isLeft(entry)) : entries);
+      });
+    };
+  },
 };
 
-const { WITHOUT } = process.env;
 if (WITHOUT !== undefined) {
+  if (!Object.hasOwn(guards, WITHOUT)) throw new Error(`there is no guard ${WITHOUT} to take out`);
   guards[WITHOUT]();
   syncBuiltinESMExports();
 }

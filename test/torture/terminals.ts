@@ -13,8 +13,7 @@ import { violation, type Violation } from '../rig/violation.ts';
 import type { Round } from './row.ts';
 
 const rig = (name: string) => fileURLToPath(new URL(`../rig/${name}`, import.meta.url));
-export const preloads = (...names: readonly string[]) =>
-  names.map((name) => `--import ${rig(name)}`).join(' ');
+const preloads = (...names: readonly string[]) => names.map((name) => `--import ${rig(name)}`).join(' ');
 
 export const needsOracle = () =>
   Promise.resolve(hasOracle ? undefined : 'it needs Linux, and flock(1) and setsid(1) of util-linux');
@@ -50,11 +49,13 @@ export class Terminals {
     this.#env = env;
   }
 
-  /** `env` is for everything that is started, the calm pass included: the guard that is taken out. */
-  static async open(round: Round, env: NodeJS.ProcessEnv = {}): Promise<Terminals> {
+  /** A control names a guard of without.mjs: it is out of everything that is started, the calm pass included. */
+  static async open(round: Round): Promise<Terminals> {
     const bench = await makeBench(round);
     const codex = await makeFakeCodex(bench);
-    return new Terminals(round, bench, codex, { ...codex.env, ...env });
+    const { control } = round;
+    const guard = control === undefined ? {} : { NODE_OPTIONS: preloads('without.mjs'), WITHOUT: control };
+    return new Terminals(round, bench, codex, { ...codex.env, ...guard });
   }
 
   /** `mayExit`: what is no lie for it to end with. */

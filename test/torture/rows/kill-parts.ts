@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { kill, partsWith, type PartKind } from '../../rig/processes.ts';
 import type { Violation } from '../../rig/violation.ts';
 import { choose, pick, type Round, type Row } from '../row.ts';
-import { needsOracle, preloads, Terminals } from '../terminals.ts';
+import { needsOracle, Terminals } from '../terminals.ts';
 
 /** With the guard taken out it is enough to kill Codex together with its watcher, and to see the task run again. */
 const CONTROL = {
@@ -39,8 +39,7 @@ const NAMES: Record<PartKind, string> = {
 async function round(round: Round): Promise<Violation[]> {
   const { random, control } = round;
   const plan = control === undefined ? PROPER : CONTROL;
-  const blind = { NODE_OPTIONS: preloads('kill-at-step.mjs'), KILL_GUARD: 'blind' };
-  const terminals = await Terminals.open(round, control === 'no-sweep' ? blind : {});
+  const terminals = await Terminals.open(round);
   const { bench, codex } = terminals;
   let failing = 0;
   for (let i = 0; i < plan.tasks; i++) {
@@ -93,7 +92,7 @@ export const killParts: Row = {
   name: 'kill-parts',
   about: 'SIGKILL of runner, watcher, Codex, its commands, and death of a worker thread, at random steps',
   share: 1,
-  controls: { 'no-sweep': 'twice' },
+  controls: { blind: 'twice' },
   unavailable: needsOracle,
   round,
 };

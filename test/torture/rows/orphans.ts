@@ -8,7 +8,7 @@ import type { RunningCli } from '../../rig/cli.ts';
 import { isAlive, kill, partsWith, type Part } from '../../rig/processes.ts';
 import { violation, type Violation } from '../../rig/violation.ts';
 import { choose, pick, type Round, type Row } from '../row.ts';
-import { needsOracle, preloads, Terminals } from '../terminals.ts';
+import { needsOracle, Terminals } from '../terminals.ts';
 
 /** The third owner that dies on a task fails it, as documented: test/crash/orphans.test.ts has that story. */
 const GENERATIONS = 2;
@@ -21,8 +21,7 @@ const WAIT_IN = 5;
 
 async function round(round: Round): Promise<Violation[]> {
   const { random, control } = round;
-  const blind = { NODE_OPTIONS: preloads('kill-at-step.mjs'), KILL_GUARD: 'blind' };
-  const terminals = await Terminals.open(round, control === 'no-sight' ? blind : {});
+  const terminals = await Terminals.open(round);
   const { bench, codex } = terminals;
   const tasks = TERMINALS * TASKS_EACH;
   const isStubborn = control === undefined && round.index % STUBBORN_IN === STUBBORN_IN - 1;
@@ -84,7 +83,7 @@ export const orphans: Row = {
   name: 'orphans',
   about: 'owner and watchers are killed together, their agents live on, and another terminal starts at once',
   share: 1,
-  controls: { 'no-sight': 'twice' },
+  controls: { blind: 'twice' },
   unavailable: needsOracle,
   round,
 };

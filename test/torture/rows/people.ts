@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Violation } from '../../rig/violation.ts';
 import { choose, pick, type Round, type Row } from '../row.ts';
 import { COMMANDS, Hands, wrongStatus, type Command, type Deed } from '../hands.ts';
-import { needsOracle, preloads, Terminals } from '../terminals.ts';
+import { needsOracle, Terminals } from '../terminals.ts';
 
 const TASKS = 10;
 const TERMINALS = 2;
@@ -42,9 +42,7 @@ const CONTROLS: Readonly<Record<string, Plan>> = {
 
 async function round(round: Round): Promise<Violation[]> {
   const { random, control, index } = round;
-  const guard =
-    control === undefined ? {} : { NODE_OPTIONS: preloads('without-guard.mjs'), WITHOUT: control };
-  const terminals = await Terminals.open(round, guard);
+  const terminals = await Terminals.open(round);
   const plan =
     (control === undefined ? PLANS[index % PLANS.length] : CONTROLS[control]) ?? choose(random, PLANS);
   const hands = await Hands.make(terminals);

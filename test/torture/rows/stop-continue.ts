@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { kill, stateOf } from '../../rig/processes.ts';
 import { violation, type Violation } from '../../rig/violation.ts';
 import { choose, pick, type Round, type Row } from '../row.ts';
-import { needsOracle, preloads, Terminals } from '../terminals.ts';
+import { needsOracle, Terminals } from '../terminals.ts';
 
 const TASKS = 14;
 const LASTS_MS = 5_000;
@@ -17,10 +17,8 @@ const LONG_MS = 6_000;
 const LONG_IN = 6;
 
 async function round(round: Round): Promise<Violation[]> {
-  const { random, control } = round;
-  const guard =
-    control === undefined ? {} : { NODE_OPTIONS: preloads('without-guard.mjs'), WITHOUT: control };
-  const terminals = await Terminals.open(round, guard);
+  const { random } = round;
+  const terminals = await Terminals.open(round);
   const { codex } = terminals;
   const kills = round.index % 2 === 1;
   for (let i = 0; i < TASKS; i++) {
