@@ -83,11 +83,12 @@ async function resetOne(
 ): Promise<TidyAction[]> {
   const { label } = task;
   const actions: TidyAction[] = [];
-  if ((await lookAtState(world.files, task)) === 'in-progress') {
-    const verdict = await judgeTask(world, directory, task.name, {
-      silence: new SilenceWatch(world.uptimeMs),
-      isInHand: () => false,
-    });
+  const verdict = await judgeTask(world, directory, task.name, {
+    silence: new SilenceWatch(world.uptimeMs),
+    isInHand: () => false,
+  });
+  // A completed task may be locked too: its owner died before it released it.
+  if (verdict.kind !== 'free') {
     if (verdict.kind !== 'dead' && !kill) return [{ label, done: 'skipped', detail: 'it is in progress' }];
     if (dryRun)
       return [{ label, done: verdict.kind === 'dead' ? 'reaped' : 'killed', detail: 'it is in progress' }];

@@ -203,3 +203,20 @@ test(
     assert.deepEqual(await bench.leftovers(), []);
   },
 );
+
+test('a task whose owner was killed before it released it is reset all the same', { skip }, async (t) => {
+  const { bench, puppets, start } = await makeScene(t);
+  const owner = start([], {
+    NODE_OPTIONS: preload('kill-at-step.mjs'),
+    KILL_IN: bench.tasks,
+    KILL_BEFORE: '^unlink \\.lock-',
+  });
+  await (await puppets.nextCall()).complete();
+  await owner.ended();
+  const left = await bench.ls();
+  assert.ok(left.includes('.lock-fix.md') && left.includes('done_exec_log-fix.md.txt'), left.join());
+  const { code, stdout, stderr } = await bench.run(['reset', '--force']);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /it was completed/);
+  assert.deepEqual(await bench.ls(), ['.codex-worker', 'fix.md']);
+});
