@@ -20,18 +20,21 @@ export const ERRNOS = [
   'ESTALE',
 ] as const;
 
-/** `from` counts the calls that the fault can happen to, from 1. */
-export type Fault =
-  /** That many calls in a row, of whatever verb, do nothing and fail. */
-  | { readonly kind: 'fails'; readonly errno: string; readonly from: number; readonly calls: number }
-  /** A call that changes a name does it, and reports a failure: the reply was lost. */
-  | { readonly kind: 'had-happened'; readonly errno: string; readonly from: number }
-  /** A write puts down one half, and fails. */
-  | { readonly kind: 'short'; readonly errno: string; readonly from: number }
-  /** The process is killed just before the call. */
-  | { readonly kind: 'killed'; readonly from: number };
-
 type Verb = keyof Files;
+
+/** `from` counts the calls that the fault can happen to, from 1: those of one verb, or all. */
+export type Fault = { readonly only?: Verb } &
+  /** That many calls in a row do nothing and fail. */
+  (
+    | { readonly kind: 'fails'; readonly errno: string; readonly from: number; readonly calls: number }
+    /** A call that changes a name does it, and reports a failure: the reply was lost. */
+    | { readonly kind: 'had-happened'; readonly errno: string; readonly from: number }
+    /** A write puts down one half, and fails. */
+    | { readonly kind: 'short'; readonly errno: string; readonly from: number }
+    /** The process is killed just before the call. */
+    | { readonly kind: 'killed'; readonly from: number }
+  );
+
 const NAMING: ReadonlySet<Verb> = new Set(['link', 'rename', 'unlink', 'mkdir']);
 const WRITING: ReadonlySet<Verb> = new Set(['write', 'appendSync']);
 
@@ -108,6 +111,7 @@ export class FaultyDisk {
   #next(verb: Verb, what: string): Fault['kind'] | undefined {
     const fault = this.#fault;
     if (!fault) return undefined;
+    if (fault.only !== undefined && fault.only !== verb) return undefined;
     if (fault.kind === 'had-happened' && !NAMING.has(verb)) return undefined;
     if (fault.kind === 'short' && !WRITING.has(verb)) return undefined;
     const n = ++this.#calls;

@@ -8,8 +8,10 @@ import { openDoors } from '../../rig/made-up-machine.ts';
 import type { Row } from '../row.ts';
 import { combination, COMBINATIONS, faultOf, tryEveryCall } from './disk-trials.ts';
 
+type Careless = 'fsync' | 'rename' | 'write' | 'link';
+
 const swallow =
-  (verb: 'fsync' | 'rename' | 'write' | 'link') =>
+  (verb: Careless) =>
   (files: Files): Files => ({
     ...files,
     [verb]: async (...args: unknown[]) => {
@@ -21,12 +23,12 @@ const swallow =
     },
   });
 
-/** What a careless program makes of an error. */
-const WEAKENED: Readonly<Record<string, (files: Files) => Files>> = {
-  'an error of fsync is swallowed': swallow('fsync'),
-  'an error of rename is taken for success': swallow('rename'),
-  'an error of write is taken for success': swallow('write'),
-  'an error of link is taken for success': swallow('link'),
+/** Calls whose errors a careless program takes for success; in these rounds no others fail. */
+const CARELESS: Readonly<Record<string, Careless>> = {
+  'an error of fsync is swallowed': 'fsync',
+  'an error of rename is taken for success': 'rename',
+  'an error of write is taken for success': 'write',
+  'an error of link is taken for success': 'link',
 };
 
 export const diskErrorsSimulated: Row = {
@@ -38,18 +40,24 @@ export const diskErrorsSimulated: Row = {
     'an error of fsync is swallowed': 'lost',
     'an error of rename is taken for success': 'lied',
     'an error of write is taken for success': 'lost',
-    'an error of link is taken for success': 'left',
+    'an error of link is taken for success': 'double', // the agent works without a lock
   },
   round: (round) => {
     openDoors(round);
     // Neighbours differ in everything, so that a short run sees some of each.
     const at = round.index * 101 + (round.control === undefined ? round.seed : 0);
     const { situation, manner, errno } = combination(at);
-    const weaken = WEAKENED[round.control ?? ''];
-    const options = weaken ? { weaken } : {};
+    const careless = CARELESS[round.control ?? ''];
+    const options = careless ? { weaken: swallow(careless) } : {};
+    const only = careless ? { only: careless } : {};
     return tryEveryCall(
       round,
-      (from) => ({ situation, fault: faultOf(manner, errno, from, round.random), options, mayBeHeld: false }),
+      (from) => ({
+        situation,
+        fault: { ...faultOf(manner, errno, from, round.random), ...only },
+        options,
+        mayBeHeld: false,
+      }),
       ({ injected }) => round.injected(`${errno} ${manner}`, injected),
     );
   },
