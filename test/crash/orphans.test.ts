@@ -124,8 +124,8 @@ test(
     await bench.write('other.md', 'Do something else.\n');
     const run = scene.start();
     const other = await puppets.nextCall();
-    await bench.until('the agent is dead', async () => !(await isAlive(orphan.call.pid)));
-    await bench.until('its command is dead', async () => !(await isAlive(orphan.grandchild)));
+    await bench.until('the agent is dead', () => !isAlive(orphan.call.pid));
+    await bench.until('its command is dead', () => !isAlive(orphan.grandchild));
     await bench.until('its lock is gone', async () => !(await bench.ls()).includes('.lock-fix.md'));
     await other.complete();
     assert.equal((await run.ended()).code, 0);

@@ -49,7 +49,7 @@ export interface Row {
   readonly about: string;
   /** Its part of the time, relative to the others'. */
   readonly share: number;
-  /** So many rounds go through everything systematically; the harness runs at least these when it has the time. */
+  /** So many rounds go through everything that it does systematically; the table says how far a run has come. */
   readonly systematic?: number;
   /** Guards that can be taken out, and what the harness must then find. */
   readonly controls: Readonly<Record<string, ViolationKind>>;

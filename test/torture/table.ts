@@ -116,15 +116,14 @@ export function renderTable(
     name: string,
     counts: Counts,
     found: Readonly<Record<ViolationKind, number>>,
-    note: string,
+    all?: number,
   ) => [
     name,
-    number(counts.rounds),
+    number(counts.rounds) + (all === undefined ? '' : ` of ${number(all)}`),
     number(counts.crashRestarts),
     number(counts.simulatedCrashRestarts),
     number(counts.faults),
     ...VIOLATION_KINDS.map((kind) => number(found[kind])),
-    note,
   ];
   const total: Counts = { rounds: 0, crashRestarts: 0, simulatedCrashRestarts: 0, faults: 0, violations: 0 };
   const found = Object.fromEntries(VIOLATION_KINDS.map((kind) => [kind, 0])) as Record<ViolationKind, number>;
@@ -138,12 +137,13 @@ export function renderTable(
   const faultsOf = ({ faults, notes }: RowResult) =>
     [list(faults), notes.size > 0 ? `(${list(notes)})` : ''].filter(Boolean).join(' ');
   const rows = table(
-    ['row', 'rounds', 'crash-restarts', 'simulated', 'faults', ...VIOLATION_KINDS, 'injected'],
+    ['row', 'rounds', 'crash-restarts', 'simulated', 'faults', ...VIOLATION_KINDS],
     [
-      ...ran.map((result) => rowLine(result.row.name, result.counts(), result.found, faultsOf(result))),
-      rowLine('**all**', total, found, ''),
+      ...ran.map((result) => rowLine(result.row.name, result.counts(), result.found, result.row.systematic)),
+      rowLine('**all**', total, found),
     ],
   );
+  const injected = ran.map((result) => `- \`${result.row.name}\`: ${faultsOf(result) || 'nothing'}`);
   const proofs = table(
     ['row', 'guard taken out', 'must find', 'found', 'rounds', 'seconds'],
     controls.map((control) => [
@@ -163,6 +163,7 @@ export function renderTable(
   const text = [
     `${run.date} UTC, commit ${run.commit}, seed ${run.seed}, ${run.minutes.toFixed(1)} minutes, ${machine}.`,
     rows,
+    `Injected:\n\n${injected.join('\n')}`,
     ...(controls.length > 0 ? [`With a guard taken out, the same harness:`, proofs] : []),
     ...(missing.length > 0 ? [missing.join('\n')] : []),
   ].join('\n\n');

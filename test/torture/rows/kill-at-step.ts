@@ -115,7 +115,7 @@ async function playRound(round: Round): Promise<Violation[]> {
 export const killAtStep: Row = {
   name: 'kill-at-step',
   about: 'SIGKILL before each file system call of a run, of its reapers and theirs, of reset and clean',
-  share: 3,
+  share: 4,
   systematic: STORIES.reduce((all, { steps }) => Math.max(all, steps), 0) * STORIES.length,
   controls: { 'lock-in-place': 'lost', 'copied-result': 'lost', 'early-release': 'double' },
   unavailable: needsOracle,

@@ -189,7 +189,7 @@ async function isTraced(pid: number): Promise<boolean> {
 export const killAtSyscall: Row = {
   name: 'kill-at-syscall',
   about: 'SIGKILL at the entry of each system call of an owner and of reapers, by strace',
-  share: 2,
+  share: 3,
   systematic: 150 * MOMENTS.length,
   controls: { 'lock-in-place': 'lost', 'early-release': 'double' },
   unavailable,
