@@ -37,10 +37,9 @@ export class RowResult {
 
   /** Time that it has had, by its share: the row that has had the least is next. */
   get debt(): number {
-    const mean = this.#ended === 0 ? 0 : this.#ms / this.#ended;
-    return this.started === 0
-      ? Number.NEGATIVE_INFINITY
-      : (this.#ms + this.#running * mean + 1) / this.row.share;
+    if (this.started === 0) return Number.NEGATIVE_INFINITY;
+    if (this.#ended === 0) return Number.POSITIVE_INFINITY; // how long its first round takes is not known yet
+    return (this.#ms + this.#running * (this.#ms / this.#ended)) / this.row.share;
   }
 
   /** Returns the round's index. */
