@@ -207,6 +207,7 @@ async function runRounds(lane: Lane, number: number): Promise<void> {
   while (performance.now() < deadline || fresh().length > 0) {
     const result = [...results.values()]
       .filter(({ unavailable }) => unavailable === undefined)
+      .filter(({ started, meanMs }) => started === 0 || meanMs < deadline - performance.now())
       .sort((a, b) => a.debt - b.debt)[0];
     if (!result) return;
     const index = firstRound + result.begin();

@@ -39,7 +39,12 @@ export class RowResult {
   get debt(): number {
     if (this.started === 0) return Number.NEGATIVE_INFINITY;
     if (this.#ended === 0) return Number.POSITIVE_INFINITY; // how long its first round takes is not known yet
-    return (this.#ms + this.#running * (this.#ms / this.#ended)) / this.row.share;
+    return (this.#ms + this.#running * this.meanMs) / this.row.share;
+  }
+
+  /** How long a round takes; 0 when none has ended yet. */
+  get meanMs(): number {
+    return this.#ended === 0 ? 0 : this.#ms / this.#ended;
   }
 
   /** Returns the round's index. */
