@@ -89,6 +89,8 @@ async function resetOne(
   });
   // A completed task may be locked too: its owner died before it released it.
   if (verdict.kind !== 'free') {
+    if (verdict.kind === 'damaged')
+      return [{ label, done: 'skipped', detail: `its lock file is damaged: ${verdict.why} (clean --force)` }];
     if (verdict.kind !== 'dead' && !kill) return [{ label, done: 'skipped', detail: 'it is in progress' }];
     if (dryRun)
       return [{ label, done: verdict.kind === 'dead' ? 'reaped' : 'killed', detail: 'it is in progress' }];

@@ -108,7 +108,14 @@ export class Others {
     if (state === 'completed' && verdict.kind !== 'dead' && verdict.kind !== 'undecided') {
       // It is completed whatever its lock says; only what a dead owner left of it is there to be put right.
       const standing = await this.#standingNow(task, state);
-      if (standing.kind === 'over') return this.#deps.standings.move(task, standing);
+      if (standing.kind === 'over') {
+        if (verdict.kind === 'damaged')
+          this.#deps.emit({
+            kind: 'notice',
+            message: `${task.label} is completed, but its lock file is damaged: ${verdict.why}; to remove it: ${freeing(task)}`,
+          });
+        return this.#deps.standings.move(task, standing);
+      }
     }
     switch (verdict.kind) {
       case 'free':
@@ -129,11 +136,7 @@ export class Others {
           );
         return this.#deps.standings.move(task, { kind: 'elsewhere' });
       case 'damaged':
-        this.#hold(
-          task,
-          `its lock file is damaged: ${verdict.why}`,
-          `look at it, then: codex-worker clean --force=${shellQuoted(task.label)}`,
-        );
+        this.#hold(task, `its lock file is damaged: ${verdict.why}`, `look at it, then: ${freeing(task)}`);
         return this.#deps.standings.move(task, { kind: 'held' });
       case 'dead': {
         this.#deps.standings.move(task, { kind: 'reaping' });
@@ -181,11 +184,7 @@ export class Others {
         );
         return put({ kind: 'held' });
       case 'blocked':
-        this.#hold(
-          task,
-          result.why,
-          `if nobody works on it: codex-worker clean --force=${shellQuoted(task.label)}`,
-        );
+        this.#hold(task, result.why, `if nobody works on it: ${freeing(task)}`);
         return put({ kind: 'held' });
       default:
         return unreachable(result);
@@ -203,6 +202,8 @@ export class Others {
     return directoryOf(this.#deps.directories, task);
   }
 }
+
+const freeing = ({ label }: Task) => `codex-worker clean --force=${shellQuoted(label)}`;
 
 /** Throws InvariantError for a task whose directory was never opened. */
 export function directoryOf(directories: ReadonlyMap<string, TaskDirectory>, task: Task): TaskDirectory {

@@ -220,3 +220,21 @@ test('a task whose owner was killed before it released it is reset all the same'
   assert.match(stdout, /it was completed/);
   assert.deepEqual(await bench.ls(), ['.codex-worker', 'fix.md']);
 });
+
+test('a damaged lock beside a completed task is said, and can be removed', { skip }, async (t) => {
+  const bench = await makeBench(t, { CODEX_CMD: '/bin/false' });
+  await bench.write('fix.md', 'Fix it.\n');
+  await bench.write('done_exec_log-fix.md.txt', 'by hand\n');
+  await bench.write('.lock-fix.md', '');
+  const run = await bench.run();
+  assert.equal(run.code, 0);
+  assert.match(
+    run.stdout + run.stderr,
+    /fix\.md is completed, but its lock file is damaged: .* clean --force=fix\.md/,
+  );
+  const reset = await bench.run(['reset', '--force']);
+  assert.match(reset.stdout, /its lock file is damaged: .*clean --force/);
+  assert.equal((await bench.run(['clean', '--yes', '--force=fix.md'])).code, 0);
+  await bench.run(['reset', '--force']);
+  assert.deepEqual(await bench.ls(), ['.codex-worker', 'fix.md']);
+});

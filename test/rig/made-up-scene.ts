@@ -154,6 +154,9 @@ export class Scene {
   /** What is said must be so, and must survive a power cut from then on. */
   #hear(event: RunEvent, held: Map<string, string>): void {
     if (event.kind === 'held') held.set(event.task.name, event.why);
+    const broken =
+      event.kind === 'notice' ? /^(\S+) is completed, but its lock/.exec(event.message)?.[1] : undefined;
+    if (broken !== undefined) held.set(broken, 'completed'); // which is no reason for another exit code
     if (event.kind === 'reaped' && event.result.kind === 'rolled-forward')
       this.#mustBeDurable(event.task, event.result.state === 'completed' ? 'done' : 'failed');
     if (event.kind !== 'attempt-ended') return;

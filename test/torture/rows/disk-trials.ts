@@ -131,7 +131,8 @@ async function tryOnce(round: Round, path: string, trial: Trial): Promise<Triall
     const calm = await scene.live();
     const wasHeld = calm.held.has(TASK);
     if (wasHeld && (how.deed === 'force' || mayBeHeld)) {
-      if (calm.code !== 1) scene.found.push(violation('lied', `held, and it ended with ${calm.code}`));
+      const expected = calm.held.get(TASK) === 'completed' ? 0 : 1;
+      if (calm.code !== expected) scene.found.push(violation('lied', `held, and it ended with ${calm.code}`));
       await scene.live(undefined, 'force');
     }
     const context = `${situation}: ${JSON.stringify(fault)}: ${hit}`;

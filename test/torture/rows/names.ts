@@ -134,7 +134,9 @@ async function real(round: Round, names: readonly Buffer[]): Promise<Violation[]
   const { code, stdout, stderr } = await shell(`codex-worker -c 6 ${byName ? './*' : ''}`, env);
   const said = stdout + stderr;
   const isRefusing = names.some((name) => becomes(name) === 'refused');
-  const found = await codex.violations();
+  // A user's own `in-progress-….md` is no mirror that was left.
+  const own = new Set(names.map(String));
+  const found = (await codex.violations()).filter(({ kind, what }) => kind !== 'left' || !own.has(what));
   if (code !== (isRefusing ? 1 : 0)) found.push(violation('lied', `exit code ${code}: ${said}`));
   const status = await shell(
     'codex-worker status --detailed; codex-worker reset --dry-run; codex-worker clean',
