@@ -262,6 +262,7 @@ export type Life =
   | { readonly kind: 'elsewhere'; readonly why: string };
 
 const isOneMachine = (a: Host, b: Host) => a.machine === b.machine && a.name === b.name;
+const isOneBoot = (a: Host, b: Host) => a.boot === b.boot && (a.boot !== UNKNOWN_BOOT || isOneMachine(a, b));
 
 /**
  * Whether the owner of a claim or right lives. `local` says that the directory is on a local file system.
@@ -274,8 +275,7 @@ export function judge(
   local: boolean,
 ): Life {
   const { host } = owner;
-  const isOneBoot = host.boot === me.host.boot && (host.boot !== UNKNOWN_BOOT || isOneMachine(host, me.host));
-  if (isOneBoot && host.pidns === me.host.pidns) {
+  if (isOneBoot(host, me.host) && host.pidns === me.host.pidns) {
     if (host.uid !== me.host.uid && me.host.uid !== 0)
       return { kind: 'elsewhere', why: 'it belongs to another user' };
     const stat = table.stat(owner.pid);
@@ -290,7 +290,5 @@ export function judge(
 }
 
 export function isSameProcess(a: ProcessIdentity, b: ProcessIdentity): boolean {
-  return (
-    a.pid === b.pid && a.start === b.start && a.host.boot === b.host.boot && a.host.pidns === b.host.pidns
-  );
+  return a.pid === b.pid && a.start === b.start && isOneBoot(a.host, b.host) && a.host.pidns === b.host.pidns;
 }

@@ -159,6 +159,10 @@ test('two identities are one process only with the same pid, start, boot and pid
   assert.ok(!isSameProcess(owner(), owner({ pidns: '9' })));
   assert.ok(!isSameProcess(owner(), { ...owner(), pid: 812 }));
   assert.ok(!isSameProcess(owner(), { ...owner(), start: '1' }));
+  const unknown = { boot: 'unknown' };
+  assert.ok(isSameProcess(owner(unknown), owner(unknown)));
+  assert.ok(!isSameProcess(owner(unknown), owner({ ...unknown, name: 'hera' })));
+  assert.ok(!isSameProcess(owner(unknown), owner({ ...unknown, machine: 'm2' })));
 });
 
 test('a token in a file name tells whether its process is dead, as far as this machine can know', () => {
