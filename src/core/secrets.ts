@@ -9,9 +9,10 @@ const SECRET_NAME = /(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)$/i;
 /** Shorter values are also ordinary words. */
 const SHORTEST = 12;
 const MASK = '***';
-const OPENAI_KEY = /sk-(?=[A-Za-z_-]*\d)[\w-]{20,}/.source;
 /** What a key may stand behind; in `task-2026-…` is none. In JSON it may be an escape like `\n`, on a terminal a colour. */
-const BOUNDARY = /(?:^|[^\w-]|\[[\d;]*m|(?:^|[^\\])(?:\\\\)*\\(?:[bfnrt]|u[\da-fA-F]{4}))$/;
+const BOUNDARY = /(?:^|[^\w-]|\[[\d;]*m|(?:^|[^\\])(?:\\\\)*\\(?:[bfnrt]|u[\da-fA-F]{4}))/.source;
+/** What stands behind none is no match at all, so that it cannot hide a secret that begins in it. */
+const OPENAI_KEY = String.raw`sk-(?<=${BOUNDARY}sk-)(?=[A-Za-z_-]*\d)[\w-]{20,}`;
 /** No key is longer; what is waited for at the end of a chunk is not longer either. */
 const LONGEST_KEY = 1_024;
 /** How far it is looked back for a boundary. */
@@ -30,6 +31,8 @@ export class SecretFilter {
   /** As bytes, each a character. */
   readonly #secrets: readonly string[];
   readonly #pattern: RegExp;
+  /** How far from the end a secret may begin that reaches into what is waited for. */
+  readonly #reach: number;
   #before = '';
   #held = '';
 
@@ -38,6 +41,7 @@ export class SecretFilter {
     const byLength = this.#secrets.toSorted((a, b) => b.length - a.length);
     const literal = byLength.map((secret) => secret.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
     this.#pattern = new RegExp([...literal, OPENAI_KEY].join('|'), 'g');
+    this.#reach = 2 * Math.max(LONGEST_KEY, byLength[0]?.length ?? 0);
   }
 
   /** What is safe to pass on; the rest comes with the next chunk, or at the `end`. */
@@ -55,10 +59,13 @@ export class SecretFilter {
   }
 
   #masked(text: string): Buffer {
-    const clean = text.replace(this.#pattern, (found, at: number) => {
-      const before = (this.#before + text.slice(Math.max(0, at - CONTEXT), at)).slice(-CONTEXT);
-      return this.#secrets.includes(found) || BOUNDARY.test(before) ? MASK : found;
-    });
+    let clean = '';
+    let done = 0;
+    for (const { start, end } of this.#secretsIn(text)) {
+      clean += text.slice(done, start) + MASK;
+      done = end;
+    }
+    clean += text.slice(done);
     this.#before = (this.#before + clean).slice(-CONTEXT);
     return Buffer.from(clean, 'latin1');
   }
@@ -68,11 +75,18 @@ export class SecretFilter {
     const key = /(?:sk-[\w-]*|sk?)$/.exec(text.slice(-LONGEST_KEY))?.[0].length ?? 0;
     let begun = Math.max(key, ...this.#secrets.map((secret) => overlap(text, secret)));
     if (begun > 0)
-      for (const { index, 0: found } of text.slice(-2 * LONGEST_KEY).matchAll(this.#pattern)) {
-        const fromEnd = Math.min(text.length, 2 * LONGEST_KEY) - index;
-        if (fromEnd > begun && fromEnd - found.length < begun) begun = fromEnd;
-      }
+      for (const { start, end } of this.#secretsIn(text, Math.max(0, text.length - this.#reach)))
+        if (start < text.length - begun && text.length - begun < end) begun = text.length - start;
     return begun;
+  }
+
+  /** Where the secrets in `text` are, behind what was passed on before. */
+  *#secretsIn(text: string, from = 0): Generator<{ readonly start: number; readonly end: number }> {
+    const before = this.#before.length;
+    const all = this.#before + text;
+    this.#pattern.lastIndex = before + from;
+    for (let found; (found = this.#pattern.exec(all));)
+      yield { start: found.index - before, end: found.index - before + found[0].length };
   }
 }
 

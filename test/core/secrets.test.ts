@@ -33,11 +33,27 @@ test('a key is masked wherever the stream is cut, and nothing else is changed', 
     [env.PGPASSWORD, '***'],
     [json(`<${env.PGPASSWORD}>`), json('<***>')],
     ['ask, risk: sk', 'ask, risk: sk'],
+    ['task-20260101-rename-aaaaaaaaaaaa.md', 'task-20260101-rename-***.md'],
+    [`disk-0-file-of-some-kind-${env.PGPASSWORD}`, 'disk-0-file-of-some-kind-***'],
     ['naïve 任务 🙂', 'naïve 任务 🙂'],
   ];
   for (const [text, clean] of table)
     for (let size = 1; size <= Buffer.byteLength(text); size++)
       assert.equal(through(text, size, env), clean, `chunks of ${size} of ${text}`);
+});
+
+test('a secret of any length is masked, though its last letters may begin another', () => {
+  const PRIVATE_KEY = `${'0123456789'.repeat(500)}s`;
+  for (const size of [PRIVATE_KEY.length, 1_000, 4_096])
+    assert.equal(through(`${PRIVATE_KEY}\n`, size, { PRIVATE_KEY }), '***\n', `chunks of ${size}`);
+});
+
+test('a long word in which keys could begin takes no time', () => {
+  const word = Buffer.from('task-'.repeat(200_000));
+  const startedAt = performance.now();
+  const filter = new SecretFilter([]);
+  assert.equal(filter.push(word).length + filter.end().length, word.length);
+  assert.ok(performance.now() - startedAt < 5_000);
 });
 
 test('what a filter holds back is bounded', () => {
