@@ -184,8 +184,9 @@ async function mustBeDirectory(files: Files, path: string): Promise<void> {
  * Asked before each use, and not only at the start. Throws EnvironmentError for a link anywhere in the path.
  */
 export async function mustNotLeadAway(files: Files, path: string): Promise<void> {
-  const real = await files.realpath(path).catch((error: unknown) => {
-    if (isErrno(error, 'ELOOP')) return 'nowhere';
+  const real = await files.realpath(path).catch(async (error: unknown) => {
+    // A link to nothing is as absent as a directory that somebody removed, but making that again would never end.
+    if (isErrno(error, 'ELOOP') || (await lookAt(files, path))?.isSymbolicLink()) return 'nowhere';
     throw error;
   });
   if (real !== path)

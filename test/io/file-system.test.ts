@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict';
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { test } from 'node:test';
 import { EnvironmentError, UsageError } from '../../src/core/errors.ts';
 import { realFiles, type BigIntStats, type Files } from '../../src/io/files.ts';
-import { checkFileSystem, openTaskDirectory } from '../../src/io/file-system.ts';
+import { checkFileSystem, createPrivate, openTaskDirectory } from '../../src/io/file-system.ts';
 import { scratch } from '../rig/scratch.ts';
 import { errno, filesWith } from './rig.ts';
 
@@ -167,6 +176,18 @@ test('a private folder that is no directory is refused, and nothing is made behi
     openTaskDirectory(realFiles, other),
     /\.codex-worker is a regular file, not a directory/,
   );
+});
+
+test('a link to nothing in the place of a directory is an error, and not waited for', async (t) => {
+  const path = `${scratch(t)}/tasks`;
+  mkdirSync(path);
+  const directory = await openTaskDirectory(realFiles, path);
+  rmSync(path, { recursive: true });
+  symlinkSync('nowhere', path);
+  await assert.rejects(createPrivate(realFiles, directory, 'tmp', 'x'), {
+    name: 'EnvironmentError',
+    message: `${path} leads to nowhere now: somebody put a symbolic link in its place`,
+  });
 });
 
 test('a private folder on another file system is refused: a link cannot reach it', async (t) => {
