@@ -288,8 +288,12 @@ test('a mirror whose data a power cut took is ours: it is empty, or zeros where 
     writeFileSync(path, Buffer.alloc(length));
     assert.equal(await isOwnLog(realFiles, path), true, `${length} zeros`);
   }
-  writeFileSync(path, '\0\0my notes');
-  assert.equal(await isOwnLog(realFiles, path), false);
+  writeFileSync(path, `${'\0'.repeat(512)}what was written later, in another sector`);
+  assert.equal(await isOwnLog(realFiles, path), true, 'torn');
+  for (const zeros of [2, 16, 446]) {
+    writeFileSync(path, `${'\0'.repeat(zeros)}my notes`);
+    assert.equal(await isOwnLog(realFiles, path), false, `${zeros} zeros and more`);
+  }
 });
 
 test('a log that cannot be written says so at once', async (t) => {
