@@ -14,6 +14,7 @@ import {
   type ProcessStart,
 } from '../core/claim.ts';
 import { InvariantError } from '../core/errors.ts';
+import { MAX_NAME_BYTES } from '../core/task.ts';
 
 /** Throws InvariantError when `value` does not fit. */
 export function encodeLine(value: unknown, length: number): Buffer {
@@ -63,6 +64,8 @@ export function asClaimRecord(value: unknown): ClaimRecord | undefined {
     value['v'] === 1 &&
     (value['kind'] === 'run' || value['kind'] === 'reset') &&
     isText(value['task']) &&
+    // Its other markers would have names that no file system takes, and settling it would end the run.
+    Buffer.byteLength(value['task']) <= MAX_NAME_BYTES &&
     isText(value['claim']) &&
     /^[0-9a-f]{32}$/.test(value['claim']) &&
     isCount(value['attempt']) &&

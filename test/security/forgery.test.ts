@@ -53,6 +53,15 @@ test('a forged break right of a dead process is passed over, and one of a living
   assert.ok((await bench.ls()).includes('.lock-held.md'));
 });
 
+test('a forged lock of a task whose other markers no file system could name ends no run', async (t) => {
+  const { bench, env } = await makeScripted(t, 'echo fixed');
+  await bench.write('fix.md', 'Fix it.\n');
+  forgeLock(bench, forgedRecord({ task: 'n'.repeat(249) }));
+  const { code, stdout, stderr } = await bench.run([], { env });
+  assert.equal(code, 0, stdout + stderr);
+  assert.equal(starts(bench), 1);
+});
+
 test('an identity file that an agent replaces by a link to something precious changes nothing there', async (t) => {
   const { bench } = await makeScripted(t);
   const canary = makeCanary(bench);
