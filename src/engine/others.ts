@@ -173,7 +173,7 @@ export class Others {
         this.#hold(
           task,
           `its worker is dead, and its agent (pid ${result.pids.join(', ')}) still works`,
-          'waiting for it, as --orphans wait says',
+          'it may end its work first, as --orphans wait says',
         );
         return put({ kind: 'suspect' });
       case 'unkillable':
