@@ -79,8 +79,8 @@ async function tidyRights(world: World, directory: TaskDirectory, dryRun: boolea
 
 /**
  * A running log whose claim was never made, or was settled without it (a person removed the lock). Its temporary lock
- * file goes first, and only then is the lock read: without that file nobody can make the claim any more, so this is
- * right even where a living process of a cloned machine was taken for a dead one of this.
+ * file goes first, and only then is the lock read: without that file nobody can link the claim any more, so this is
+ * right even where a living process of a cloned machine was taken for a dead one of this (but not without hard links).
  */
 async function tidyLog(
   world: World,

@@ -1,6 +1,7 @@
 /**
- * Reads what a child prints, to the last byte, but for secrets (core/secrets.ts): raw into a file out of sight, and line by line to the listener. Memory
- * does not grow with the output: a line of any length is read on, and one that is too long is left out of the log.
+ * Reads what a child prints, to the last byte, but for secrets (core/secrets.ts): raw into a file out of sight, and line
+ * by line to the listener. Memory does not grow with the output: a line of any length is read on, and one that is too
+ * long is left out of the log.
  *
  * Lines are split at `\n` only. Node's readline also splits at U+2028 and U+2029 (from version 24), which Codex prints raw.
  */
