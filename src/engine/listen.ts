@@ -83,10 +83,14 @@ async function* withoutSecrets(
   secrets: readonly string[],
 ): AsyncGenerator<Buffer> {
   const filter = new SecretFilter(secrets);
-  for await (const chunk of chunks) {
-    const clean = filter.push(chunk);
-    if (clean.length > 0) yield clean;
+  try {
+    for await (const chunk of chunks) {
+      const clean = filter.push(chunk);
+      if (clean.length > 0) yield clean;
+    }
+  } finally {
+    // Also of an output that is closed on whoever holds it: what was waited for will not come.
+    const rest = filter.end();
+    if (rest.length > 0) yield rest;
   }
-  const rest = filter.end();
-  if (rest.length > 0) yield rest;
 }

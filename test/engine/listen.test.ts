@@ -153,11 +153,13 @@ test('a bug in what hears an event ends the child and is thrown', async () => {
 test('outputs that are closed on whoever holds them end the listening, and what was said is heard', async () => {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   stdout.write('first\n');
-  const { listening, events, ended } = await hear(stdout, stderr);
+  stderr.write('the last words: task'); // in which a key might begin
+  const { listening, events, ended, raw } = await hear(stdout, stderr);
   await eventually('the first line', () => events.length > 0);
   stdout.destroy();
   stderr.destroy();
   await listening;
   assert.deepEqual(texts(events), ['first']);
+  assert.deepEqual(raw, { [STDOUT]: 6, [STDERR]: 20 });
   assert.deepEqual(ended, []);
 });
