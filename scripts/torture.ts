@@ -23,20 +23,6 @@ const CONTROL_LIMIT_MS = 60_000;
 const PATIENCE_MS = 120_000;
 const LANE = fileURLToPath(new URL('../test/torture/lane.ts', import.meta.url));
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '5' },
-    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
-    only: { type: 'string' },
-    round: { type: 'string', default: '0' },
-    lanes: { type: 'string', default: String(availableParallelism() + 1) },
-    controls: { type: 'string', default: 'yes' },
-    report: { type: 'string' },
-    list: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
-
 const USAGE = `npm run torture -- [options]
 
   --minutes M      how long, the controls included; every row runs at least once (default 5)
@@ -51,6 +37,27 @@ function usageError(message: string): never {
   console.error(`torture: ${message}\n\n${USAGE}`);
   process.exit(2);
 }
+
+const options = {
+  minutes: { type: 'string', default: '5' },
+  seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+  only: { type: 'string' },
+  round: { type: 'string', default: '0' },
+  lanes: { type: 'string', default: String(availableParallelism() + 1) },
+  controls: { type: 'string', default: 'yes' },
+  report: { type: 'string' },
+  list: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const;
+
+function parse() {
+  try {
+    return parseArgs({ options });
+  } catch (error) {
+    return usageError(error instanceof Error ? error.message : String(error));
+  }
+}
+const { values } = parse();
 
 if (values.help) {
   console.log(USAGE);

@@ -48,7 +48,7 @@ export async function mountLoopDisk(
       if (tries > 60) throw new Error(`${at} cannot be unmounted`);
     }
   };
-  const mount = () => run('mount', ['-o', 'loop', image, at]);
+  const mount = () => run('mount', ['-o', fileSystem.name === 'xfs' ? 'loop,nouuid' : 'loop', image, at]);
   // Its standard input ends with this process, whatever that dies of; and it carries nothing by which it would be ended with it.
   const keeper = spawn('sh', ['-c', 'cat >/dev/null; umount -l "$0" 2>/dev/null', at], {
     detached: true,
@@ -70,7 +70,10 @@ export async function mountLoopDisk(
     },
     powerOn: async () => {
       await unmount(); // of a disk that is shut down, or whose last words nobody will read
-      if (!fileSystem.canShutDown) await rename(saved, image);
+      // Another image, or a mount namespace that somebody made meanwhile may still hold the disk that was shut down, and
+      // the kernel would mount that again instead of reading the image.
+      if (fileSystem.canShutDown) await copyFile(image, saved);
+      await rename(saved, image);
       await mount();
     },
     sync: async () => void (await run('sync', ['-f', at])),

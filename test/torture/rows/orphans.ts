@@ -52,7 +52,13 @@ async function round(round: Round): Promise<Violation[]> {
     const ended = unwatched.filter(({ pid }) => !isAlive(pid));
     if (ended.length > 0)
       return [violation('lied', `--orphans wait has ended ${ended.map(({ kind }) => kind).join()}`)];
-    for (const { pid } of unwatched) kill(pid);
+    // Again and again: one may have been starting a command when it was looked at.
+    const groups = new Set(unwatched.map(({ pgid }) => pgid));
+    await bench.until('the orphans are gone', () => {
+      const left = parts().filter(({ kind, pgid }) => kind === 'grandchild' || groups.has(pgid));
+      for (const { pid } of left) kill(pid);
+      return left.length === 0;
+    });
   }
   return terminals.judge();
 }
