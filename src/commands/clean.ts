@@ -21,7 +21,7 @@ import { readLock, type LockRead } from '../io/lock-file.ts';
 import { removeIdentityFile } from '../io/break-right.ts';
 import { isSameProcess } from '../io/process-identity.ts';
 import { discover, type TaskDirectory } from '../io/task-directory.ts';
-import { relative } from 'node:path';
+import { dirname, relative } from 'node:path';
 
 export interface CleanRequest {
   readonly paths: readonly string[];
@@ -65,7 +65,10 @@ async function cleanDirectories(
   confirm: Confirm,
 ): Promise<TidyReport> {
   const { dryRun, all, kill, force } = request;
-  const { tasks, directories } = await discover(world.files, request.paths, request.patterns, request.cwd);
+  // `--force tasks/fix.md` says where to look, as hints do.
+  const where = dirname(kill ?? force ?? '');
+  const paths = request.paths.length === 0 && where !== '.' ? [where] : request.paths;
+  const { tasks, directories } = await discover(world.files, paths, request.patterns, request.cwd);
   const named = new Set(tasks.map((task) => `${task.directory}/${task.name}`));
   const actions: TidyAction[] = [];
   const locked: Locked[] = [];

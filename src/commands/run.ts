@@ -41,8 +41,7 @@ export async function run(request: RunRequest, emit: (event: RunEvent) => void):
   if (options.mode === 'dry-run') return dryRun(world, request, discovery, emit);
   const codex = await findCodex(request.env, cwd);
   checkOpenFiles(options.concurrency);
-  const whole = [...discovery.directories].filter(([, extent]) => extent === 'whole').map(([path]) => path);
-  const strays = await findStrays(world.files, whole, discovery.tasks, cwd);
+  const strays = await findStrays(world.files, discovery.directories.keys(), discovery.tasks, cwd);
   const directories = await openDirectories(world, [...discovery.tasks, ...strays]);
   for (const directory of directories.values()) {
     await tidy(world, directory);

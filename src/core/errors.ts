@@ -40,6 +40,7 @@ export function errnoOf(error: unknown): string {
 export function isStorageError(error: unknown): error is NodeJS.ErrnoException {
   return (
     isErrno(error, 'EIO', 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EMFILE', 'ENFILE', 'ENOMEM') ||
+    isErrno(error, 'EXDEV') || // somebody has mounted something on a folder of ours
     // What a network mount or FUSE says when its server is interrupted or gone, and a disk that was pulled out.
     isErrno(error, 'ESTALE', 'EINTR', 'ETIMEDOUT', 'ENOTCONN', 'EREMOTEIO', 'ENODEV', 'ENXIO')
   );

@@ -41,5 +41,17 @@ export function headline(text: string, length = 300): string {
 
 /** An argument as it would be typed in a POSIX shell. */
 export function shellQuoted(argument: string): string {
-  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", `'\\''`)}'`;
+  if (/^[\w@%+=:,./-]+$/.test(argument)) return argument;
+  if (printable(argument) === argument) return `'${argument.replaceAll("'", `'\\''`)}'`;
+  const escaped = Array.from(argument, (character) =>
+    printable(character) === character
+      ? character.replace(/['\\]/, '\\$&')
+      : [...Buffer.from(character)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join(''),
+  );
+  return `$'${escaped.join('')}'`;
+}
+
+/** As `shellQuoted`, for a path: one that begins with a dash is no option. */
+export function shellPath(path: string): string {
+  return shellQuoted(path.startsWith('-') ? `./${path}` : path);
 }

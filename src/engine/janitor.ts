@@ -42,9 +42,10 @@ export async function tidy(
       (await lookAt(world.files, `${directory.path}/${markerOf.lock(marker.task)}`))
     )
       continue;
+    const isTask = names.has(marker.task); // a blank `in-progress-list.txt` beside no such task is a user's own
     const removed = options.dryRun
-      ? await isOwnLog(world.files, `${directory.path}/${name}`)
-      : await removeMirror(world, directory, marker.task);
+      ? await isOwnLog(world.files, `${directory.path}/${name}`, isTask)
+      : await removeMirror(world, directory, marker.task, isTask);
     if (removed) gone.push(name);
   }
   gone.push(...(await tidyTemporary(world, directory, options.dryRun))); // after the logs, which are judged by them

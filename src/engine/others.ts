@@ -6,7 +6,7 @@ import type { ClaimId } from '../core/claim.ts';
 import { InvariantError } from '../core/errors.ts';
 import type { RunEvent } from '../core/event.ts';
 import type { RunOptions } from '../core/options.ts';
-import { shellQuoted } from '../core/printable.ts';
+import { shellPath } from '../core/printable.ts';
 import { markerOf, type Task, type TaskState } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { lookAt } from '../io/files.ts';
@@ -203,7 +203,7 @@ export class Others {
   }
 }
 
-const freeing = ({ label }: Task) => `codex-worker clean --force=${shellQuoted(label)}`;
+const freeing = ({ label }: Task) => `codex-worker clean --force=${shellPath(label)}`;
 
 /** Throws InvariantError for a task whose directory was never opened. */
 export function directoryOf(directories: ReadonlyMap<string, TaskDirectory>, task: Task): TaskDirectory {

@@ -350,7 +350,12 @@ async function digest(world: World, path: string): Promise<{ bytes: number; sha2
 }
 
 /** A mirror is removed only if it is one: `in-progress-report.md` may be a user's own file beside `report.md`. */
-export async function removeMirror(world: World, directory: TaskDirectory, task: string): Promise<boolean> {
+export async function removeMirror(
+  world: World,
+  directory: TaskDirectory,
+  task: string,
+  mayBeBlank = true,
+): Promise<boolean> {
   const path = `${directory.path}/${markerOf.mirror(task)}`;
-  return (await isOwnLog(world.files, path)) && removeIfThere(world.files, path);
+  return (await isOwnLog(world.files, path, mayBeBlank)) && removeIfThere(world.files, path);
 }

@@ -131,7 +131,7 @@ async function prepare(files: Files, directory: TaskDirectory): Promise<void> {
   } catch (error) {
     if (!isErrno(error, 'EACCES', 'EPERM', 'EROFS')) throw error;
     throw new UsageError(
-      `cannot write to ${directory.path}: ${errnoOf(error)}`,
+      `cannot write to ${error.path ?? directory.path}: ${errnoOf(error)}`,
       'task directories must be writable: the state of each task stands beside its file',
     );
   }

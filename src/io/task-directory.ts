@@ -217,7 +217,7 @@ export type PromptRead =
 export async function readPrompt(files: Files, task: Task): Promise<PromptRead> {
   const file = await readSmall(files, `${task.directory}/${task.name}`, MAX_PROMPT_BYTES + 1);
   if (file.kind === 'absent') return { kind: 'gone' };
-  if (file.kind === 'odd') return { kind: 'refused', why: file.why };
+  if (file.kind === 'odd') return { kind: 'refused', why: file.why.replace(/^it /, '') };
   const { bytes, stat } = file;
   if (bytes.length > MAX_PROMPT_BYTES)
     return { kind: 'refused', why: `has more than the ${MAX_PROMPT_BYTES} bytes that Codex takes` };

@@ -5,7 +5,7 @@ import type { RunEvent, RunSummary } from '../core/event.ts';
 import { describeFailure, describeProblem, type EnvironmentProblem } from '../core/failure.ts';
 import { DEFAULT_PATTERN, type RunOptions } from '../core/options.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { headline, printable, shellQuoted } from '../core/printable.ts';
+import { headline, printable, shellPath, shellQuoted } from '../core/printable.ts';
 import type { Detail } from '../core/requests.ts';
 import type { Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
@@ -149,6 +149,7 @@ class ConsoleReporter {
       case 'returned':
         return this.#unlessQuiet(`⏪ ${name} given back: ${headline(describeReturn(outcome.reason))}`);
       case 'skipped':
+        if (outcome.reason === 'task-gone') return this.#refused(name, 'is gone'); // as the summary counts it
         return this.#ifVerbose(dim(`· ${name} skipped: ${describeSkip(outcome.reason)}`));
       case 'refused':
         return this.#refused(name, outcome.why);
@@ -267,8 +268,7 @@ function nextSteps(
   options: RunOptions | undefined,
 ): readonly (readonly [string, string])[] {
   // The arguments of a shell's glob would fill the screen.
-  const which =
-    paths.length <= 2 ? paths.map((path) => ` ${printable(shellQuoted(path))}`).join('') : ' <paths>';
+  const which = paths.length <= 2 ? paths.map((path) => ` ${shellPath(path)}`).join('') : ' <paths>';
   const patterns = (options?.patterns ?? []).filter((pattern) => pattern !== DEFAULT_PATTERN);
   const where = which + patterns.map((pattern) => ` -p ${printable(shellQuoted(pattern))}`).join('');
   const steps: (readonly [string, string])[] = [];

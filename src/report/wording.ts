@@ -90,7 +90,7 @@ export function describeHolder(holder: Holder): string {
     case 'elsewhere':
       return `${describeProcess(holder.owner)}, ${printable(holder.why)}`;
     case 'damaged':
-      return `nobody knows: the lock file ${printable(holder.why)}`;
+      return `nobody knows, its lock file is damaged: ${printable(holder.why)}`;
     default:
       return unreachable(holder);
   }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { formatDuration, parseDuration } from '../../src/core/duration.ts';
-import { headline, printable, printableText } from '../../src/core/printable.ts';
+import { headline, printable, printableText, shellPath, shellQuoted } from '../../src/core/printable.ts';
 
 test('a duration is a number of seconds, or has a unit', () => {
   const table: [string, number | undefined][] = [
@@ -125,4 +126,24 @@ test('a headline is the first line that says something, cut to its length betwee
   assert.equal(headline('x'.repeat(301)), `${'x'.repeat(299)}…`);
   const cut = headline('🙂'.repeat(10), 10);
   assert.ok(cut.isWellFormed() && cut.length <= 10 && cut.endsWith('…'), JSON.stringify(cut));
+});
+
+test('what is quoted for a shell comes out of it as it was', () => {
+  const texts = [
+    "it's",
+    '$(x) `y`',
+    'new\nline',
+    'back\\slash\n',
+    "both'\x1b'",
+    '\u202eevil',
+    '-c.md',
+    'plain.md',
+    '',
+  ];
+  for (const text of texts) {
+    const said = execFileSync('bash', ['-c', `printf %s ${shellQuoted(text)}`], { encoding: 'utf8' });
+    assert.equal(said, text);
+    assert.equal(printable(shellQuoted(text)), shellQuoted(text), 'and can be shown as it is');
+  }
+  assert.equal(shellPath('-c.md'), './-c.md');
 });

@@ -122,7 +122,7 @@ test(
     const orphan = await makeOrphan(scene);
     await rm(path.join(bench.tasks, 'fix.md'));
     await bench.write('other.md', 'Do something else.\n');
-    const run = scene.start();
+    const run = scene.start(['other.md']); // also by one that was given another task by its name
     const other = await puppets.nextCall();
     await bench.until('the agent is dead', () => !isAlive(orphan.call.pid));
     await bench.until('its command is dead', () => !isAlive(orphan.grandchild));
@@ -234,7 +234,8 @@ test('a damaged lock beside a completed task is said, and can be removed', { ski
   );
   const reset = await bench.run(['reset', '--force']);
   assert.match(reset.stdout, /its lock file is damaged: .*clean --force/);
-  assert.equal((await bench.run(['clean', '--yes', '--force=fix.md'])).code, 0);
+  const outside = await bench.run(['clean', '--yes', '--force=tasks/fix.md'], { cwd: '..' });
+  assert.equal(outside.code, 0, outside.stderr);
   await bench.run(['reset', '--force']);
   assert.deepEqual(await bench.ls(), ['.codex-worker', 'fix.md']);
 });

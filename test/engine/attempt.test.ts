@@ -113,6 +113,13 @@ for (const [what, pattern] of [
   });
 }
 
+test('a folder of ours that somebody has mounted something on (EXDEV) is the disk’s failure too', async (t) => {
+  const { outcome, markers } = attemptWith(t, filesWith({ link: () => Promise.reject(errno('EXDEV')) }));
+  const end = await outcome;
+  assert.ok(end.kind === 'returned' && end.reason.kind === 'environment', JSON.stringify(end));
+  assert.deepEqual(markers(), []);
+});
+
 for (const code of ['EACCES', 'EINTR']) {
   test(`a folder that cannot be made (${code}) is the disk's failure, not a bug, and fails no task`, async (t) => {
     const { outcome, markers } = attemptWith(t, failingOnce('mkdir', /\/raw$/, code));

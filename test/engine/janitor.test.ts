@@ -170,6 +170,14 @@ test('a directory that has the name of a leftover stays where it is, and the res
   for (const name of directories) assert.ok(machine.has(name), name);
 });
 
+test('a blank file of the user’s that is called like a mirror of no task stays; beside its task it is a mirror', async (t) => {
+  const machine = makeMachine(t);
+  machine.write('in-progress-list.txt', '');
+  machine.write('in-progress-fix.md', '');
+  assert.deepEqual(await tidy(machine.boot(), machine.directory), ['in-progress-fix.md']);
+  assert.ok(machine.has('in-progress-list.txt'));
+});
+
 test('a directory whose private folder is gone is tidy', async (t) => {
   const machine = makeMachine(t);
   const { rm } = await import('node:fs/promises');

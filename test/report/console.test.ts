@@ -192,6 +192,10 @@ describe('nothing that a task, a name or a model says reaches the terminal raw',
     }
   });
 
+  test('a task that was gone when its turn came is named, as it is counted', () => {
+    assert.match(line(ended('a.md', { kind: 'skipped', reason: 'task-gone' })), /^🚫 a\.md .*is gone/);
+  });
+
   test('a name with a line end is one line', () => {
     assert.equal(
       line(ended('a\n✅ b.md completed', succeeded())),
