@@ -13,30 +13,28 @@
  *
  * Steps S0–S8 are those of the model (model/lock.pml). Whoever changes the protocol runs `npm run model`.
  */
-import type { ClaimId, OutcomeRecord, ProcessIdentity } from '../core/claim.ts';
-import { errnoOf, isErrno, isStorageError } from '../core/errors.ts';
+import type { ClaimId, OutcomeRecord } from '../core/claim.ts';
+import { isErrno, isStorageError } from '../core/errors.ts';
 import { markerOf } from '../core/task.ts';
-import { unreachable } from '../core/unreachable.ts';
 import { putAside, putResultAside, readHistory, type EndedKind } from '../io/earlier-attempts.ts';
 import { createHash } from 'node:crypto';
 import { lookAt, READ, removeIfThere, renameIfThere, syncDirectory, type Files } from '../io/files.ts';
-import { claimIdIn, readLock, recordOutcomeFor, type LockRead } from '../io/lock-file.ts';
-import { leaveBegun, readRight, takeRight, writeIdentityFile } from '../io/break-right.ts';
-import { isSameProcess, judge } from '../io/process-identity.ts';
+import { claimIdIn, recordOutcomeFor, type LockRead } from '../io/lock-file.ts';
+import { leaveBegun } from '../io/break-right.ts';
 import { appendLastWords, isOwnLog } from '../io/result-log.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
-import { EARLIER_BOOT_SILENCE_MS, SilenceWatch } from './silence.ts';
+import {
+  BACKOFF_MS,
+  BLOCKED_PATIENCE_MS,
+  obtainRight,
+  readForSure,
+  type RightRequest,
+} from './obtain-right.ts';
 import type { World } from './world.ts';
 
-export interface SettleRequest {
-  readonly directory: TaskDirectory;
-  readonly task: string;
-  readonly claim: ClaimId;
+export interface SettleRequest extends RightRequest {
   /** Whether the caller made the claim. Others trust an outcome only if the log is the one it was recorded for. */
   readonly role: 'owner' | 'reaper';
-  /** A person said that nobody works on it: rights of other hosts and damaged ones pass on (`clean --force`). */
-  readonly trustElsewhereIsDead?: boolean;
-  readonly mayLeave?: () => boolean;
 }
 
 /** What became of the log: the result, or put aside at `log`, or gone. */
@@ -54,8 +52,6 @@ export type SettleResult =
 
 /** A task whose owner dies this many times without a result in between is failed: it may be what kills the machine. */
 const MOST_DEATHS = 3;
-const BLOCKED_PATIENCE_MS = 60_000;
-const BACKOFF_MS = { first: 20, longest: 200 };
 
 export async function settle(world: World, request: SettleRequest): Promise<SettleResult> {
   const progress: Progress = { durable: undefined, begun: new Set() };
@@ -83,90 +79,6 @@ interface Progress {
 /** X has left the lock. An S7 that failed may have happened all the same: then it was this call that settled it. */
 const goneAfter = ({ durable }: Progress): SettleResult =>
   durable ? { kind: 'settled', ...durable } : { kind: 'gone' };
-
-type RightResult =
-  | { readonly kind: 'held'; readonly n: number }
-  | { readonly kind: 'gone' }
-  | { readonly kind: 'blocked'; readonly why: string };
-
-/** S0–S2. */
-async function obtainRight(world: World, request: SettleRequest, begun: Set<number>): Promise<RightResult> {
-  const { files, me } = world;
-  const { directory, claim } = request;
-  const silence = new SilenceWatch(world.uptimeMs);
-  let startedAt = world.uptimeMs();
-  let n = 1;
-  let waitMs = BACKOFF_MS.first;
-  for (;;) {
-    // S1. Any error but ENOENT may hide a link that succeeded, so S2 looks who holds it.
-    let errno = '';
-    try {
-      await takeRight(files, directory, claim, n, me, begun);
-      return { kind: 'held', n };
-    } catch (error) {
-      errno = errnoOf(error);
-      if (isErrno(error, 'ENOENT')) {
-        await writeIdentityFile(files, directory, me);
-        continue;
-      }
-    }
-    // S2
-    const right = await readRight(files, directory, claim, n);
-    const holds = claimIdIn(await readForSure(world, request)) === claim;
-    if (right.kind === 'absent') {
-      if (!holds) return { kind: 'gone' };
-      if (errno === 'EEXIST') {
-        n = 1; // its holder finished in between
-        continue;
-      }
-    }
-    if (right.kind === 'holder' && isSameProcess(right.holder, me)) return { kind: 'held', n };
-    const isVouchedFor = right.kind === 'damaged' && request.trustElsewhereIsDead === true;
-    if (
-      isVouchedFor ||
-      (right.kind === 'holder' && isCertainlyDead(world, request, right.holder, silence, n))
-    ) {
-      n++; // the chain: a dead holder's right passes on under the next name, and stays where it is
-      startedAt = world.uptimeMs(); // patience is with one holder: each of an earlier boot takes 30 s to judge
-      continue;
-    }
-    if (!holds) return { kind: 'gone' };
-    const tooLong = world.uptimeMs() - startedAt > BLOCKED_PATIENCE_MS;
-    if (tooLong || request.mayLeave?.())
-      return { kind: 'blocked', why: whyBlocked(right, errno, markerOf.right(claim, n)) };
-    await world.sleep(waitMs);
-    waitMs = Math.min(BACKOFF_MS.longest, waitMs * 2);
-  }
-}
-
-function isCertainlyDead(
-  world: World,
-  request: SettleRequest,
-  holder: ProcessIdentity,
-  silence: SilenceWatch,
-  n: number,
-): boolean {
-  const life = judge(holder, world.me, world.table, !request.directory.network);
-  switch (life.kind) {
-    case 'dead':
-      return true;
-    case 'earlier-boot':
-      return silence.isSilent(String(n), '', EARLIER_BOOT_SILENCE_MS);
-    case 'elsewhere':
-      return request.trustElsewhereIsDead === true;
-    case 'alive':
-      return false;
-    default:
-      return unreachable(life);
-  }
-}
-
-function whyBlocked(right: Awaited<ReturnType<typeof readRight>>, errno: string, name: string): string {
-  if (right.kind === 'holder')
-    return `process ${right.holder.pid} on ${right.holder.host.name} holds ${name}`;
-  if (right.kind === 'damaged') return `${name} is damaged`;
-  return `${name} could not be created: ${errno}`;
-}
 
 /** Repeats a step that the disk refuses, keeping the right, until it works or the caller has to leave. */
 async function withPatience(
@@ -218,13 +130,6 @@ async function settleWithRight(
   await removeIfThere(files, at(markerOf.lock(task)));
   await dropRights(files, at, claim, n);
   return { kind: 'settled', ...done };
-}
-
-/** "It is not X" is acted on for ever: a lock that may not be read, and may hold X, is an error and not an answer. */
-async function readForSure({ files }: World, { directory, task, claim }: SettleRequest): Promise<LockRead> {
-  const lock = await readLock(files, directory, task);
-  if (lock.kind === 'damaged' && lock.refused && lock.pseudoId !== claim) throw lock.refused;
-  return lock;
 }
 
 /** S8 */
