@@ -125,6 +125,10 @@ const ACTIONS: Actions = {
     const { runInvocation } = await import('./core/requests.ts');
     const request = runInvocation(invocation);
     const { options } = request;
+    if (options.mode !== 'dry-run') {
+      const { checkOpenFiles } = await import('./commands/open-files.ts');
+      checkOpenFiles(options.concurrency);
+    }
     await checkPaths(invocation, options.mode !== 'dry-run');
     const { checkDirectory } = await import('./commands/given-paths.ts');
     await checkDirectory('--cd', options.workingDirectory);

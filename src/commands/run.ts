@@ -1,6 +1,5 @@
 /** `codex-worker [run]`: works through the tasks, or with `--mode dry-run` says what it would do. */
 import { randomBytes } from 'node:crypto';
-import { EnvironmentError } from '../core/errors.ts';
 import type { RunEvent, RunSummary } from '../core/event.ts';
 import type { EnvironmentProblem } from '../core/failure.ts';
 import type { RunOptions } from '../core/options.ts';
@@ -18,7 +17,6 @@ import { codexArguments, findCodex, type CodexCommand } from '../io/codex.ts';
 import { openTaskDirectory } from '../io/file-system.ts';
 import { lookAt } from '../io/files.ts';
 import { removeIdentityFile } from '../io/break-right.ts';
-import { openFileLimit } from '../io/process-identity.ts';
 import { discover, readPrompt, type Discovery, type TaskDirectory } from '../io/task-directory.ts';
 import { cleanStale } from './clean.ts';
 
@@ -40,7 +38,6 @@ export async function run(request: RunRequest, emit: (event: RunEvent) => void):
   const discovery = await discover(world.files, paths, options.patterns, cwd);
   if (options.mode === 'dry-run') return dryRun(world, request, discovery, emit);
   const codex = await findCodex(request.env, cwd);
-  checkOpenFiles(options.concurrency);
   const strays = await findStrays(world.files, discovery.directories.keys(), discovery.tasks, cwd);
   const directories = await openDirectories(world, [...discovery.tasks, ...strays]);
   for (const directory of directories.values()) {
@@ -57,21 +54,6 @@ export async function run(request: RunRequest, emit: (event: RunEvent) => void):
     await removeIdentityFile(world.files, directory, world.me);
   }
   return exitCode;
-}
-
-/** What an attempt keeps open (lock, log, raw events, pipes), and what Node and its threads need beside. */
-const FILES_PER_ATTEMPT = 8;
-const FILES_BESIDE = 100;
-
-/** Out of file descriptors a thread cannot even start: better to say it before anything is claimed. */
-function checkOpenFiles(concurrency: number): void {
-  const needed = FILES_BESIDE + FILES_PER_ATTEMPT * concurrency;
-  const limit = openFileLimit();
-  if (limit === undefined || limit >= needed) return;
-  throw new EnvironmentError(
-    `--concurrency ${concurrency} needs about ${needed} open files, and the limit is ${limit}`,
-    'raise it (ulimit -n), or lower --concurrency',
-  );
 }
 
 async function openDirectories(world: World, tasks: readonly Task[]): Promise<Map<string, TaskDirectory>> {

@@ -1,0 +1,21 @@
+/** Whether the limit of open files is enough for a run. */
+import { EnvironmentError } from '../core/errors.ts';
+import { openFileLimit } from '../io/process-identity.ts';
+
+/** What an attempt keeps open (lock, log, raw events, pipes), and what Node and its threads need beside. */
+const FILES_PER_ATTEMPT = 8;
+const FILES_BESIDE = 100;
+
+/**
+ * Out of file descriptors a thread cannot even start, and Node may wait for ever for a module that it cannot open: so this
+ * is asked before most modules are loaded. Throws EnvironmentError.
+ */
+export function checkOpenFiles(concurrency: number): void {
+  const needed = FILES_BESIDE + FILES_PER_ATTEMPT * concurrency;
+  const limit = openFileLimit();
+  if (limit === undefined || limit >= needed) return;
+  throw new EnvironmentError(
+    `--concurrency ${concurrency} needs about ${needed} open files, and the limit is ${limit}`,
+    'raise it (ulimit -n), or lower --concurrency',
+  );
+}
