@@ -76,7 +76,7 @@ export class Others {
     const put = (standing: Standing) => {
       if (standing.kind === 'suspect') this.#strays.add(task);
     };
-    this.#deps.track(this.#reap(task, verdict, put));
+    this.#deps.track(this.#reap(task, verdict, put, () => true));
   }
 
   #verdictOn(task: Task): Promise<Verdict> {
@@ -154,11 +154,12 @@ export class Others {
     task: Task,
     verdict: Verdict & { kind: 'dead' },
     put: (standing: Standing) => void,
+    mayLeave = this.#deps.mayLeave,
   ): Promise<void> {
     const { options, emit } = this.#deps;
     const result = await reap(this.#world, this.#directoryOf(task), verdict, {
       orphans: options.orphans,
-      mayLeave: this.#deps.mayLeave,
+      mayLeave,
     });
     switch (result.kind) {
       case 'given-back':

@@ -301,7 +301,7 @@ test('what is no regular file is never read, and never blocks', async (t) => {
   for (const name of ['directory', 'link', 'pipe'])
     assert.equal((await readPrompt(realFiles, task(cwd, name))).kind, 'refused', name);
   const unreadable = filesWith({ open: () => Promise.reject(errno('EACCES')) });
-  assert.deepEqual(await readPrompt(unreadable, task(cwd)), { kind: 'refused', why: 'it may not be read' });
+  assert.deepEqual(await readPrompt(unreadable, task(cwd)), { kind: 'refused', why: 'may not be read' });
   await assert.rejects(readPrompt(filesWith({ open: () => Promise.reject(errno('EIO')) }), task(cwd)), {
     code: 'EIO',
   });
