@@ -209,18 +209,15 @@ function headerIn(bytes: Buffer): LogHeader | undefined {
 }
 
 /**
- * Whether a file is a log of ours, or the one-line stand-in for a mirror where hard links cannot be had; or blank, which
- * is what a power cut leaves of either when it takes the data and not the name, unless the caller knows better (`mayBeBlank`). A disk takes whole sectors: a user's own
- * file may well begin with fewer zeros, and a header is longer than one.
+ * Whether a file is a log of ours, or the one-line stand-in for a mirror where hard links cannot be had; or, unless the
+ * caller knows better (`mayBeBlank`), one that begins blank, which is what a power cut leaves of either when it takes
+ * the data and not the name.
  */
 export async function isOwnLog(files: Files, path: string, mayBeBlank = true): Promise<boolean> {
-  const SECTOR_BYTES = 512;
-  const file = await readSmall(files, path, SECTOR_BYTES);
-  return (
-    file.kind === 'read' &&
-    (file.bytes.toString('latin1').startsWith(`${MAGIC}\n`) ||
-      (mayBeBlank && file.bytes.every((byte) => byte === 0)))
-  );
+  const file = await readSmall(files, path, MAGIC.length + 1);
+  if (file.kind !== 'read') return false;
+  const isBlank = file.bytes.every((byte) => byte === 0);
+  return file.bytes.toString('latin1') === `${MAGIC}\n` || (mayBeBlank && isBlank);
 }
 
 /** The text of a mirror on a file system without hard links. */
