@@ -153,7 +153,8 @@ async function publishOrPutAside(world: World, request: SettleRequest, lock: Loc
   const nothing: Published = { published: undefined, log: undefined };
   if (lock.kind !== 'claim') return nothing; // damaged: there is no log that could be told to be its own
   const { attempt } = lock.record;
-  const running = `${directory.path}/${markerOf.runningLog(task, claim)}`;
+  const at = (name: string) => `${directory.path}/${name}`;
+  const running = at(markerOf.runningLog(task, claim));
   const outcome = await validOutcome(world, request, lock);
   if (outcome?.outcome !== 'done' && outcome?.outcome !== 'failed') {
     const stat = await lookAt(files, running);
@@ -168,18 +169,22 @@ async function publishOrPutAside(world: World, request: SettleRequest, lock: Loc
     };
   }
   const state = outcome.outcome === 'done' ? 'completed' : 'failed';
-  const target = `${directory.path}/${markerOf[state](task)}`;
+  const target = at(markerOf[state](task));
   // Look at the running log first: a successor must not move aside what its predecessor has just published.
   if (await lookAt(files, running)) {
-    if (await lookAt(files, `${directory.path}/${markerOf.completed(task)}`)) {
+    if (await lookAt(files, at(markerOf.completed(task)))) {
       const log = await putAside(files, directory, running, { task, attempt, claim, kind: 'duplicate' });
       return { published: undefined, log, unpublished: 'duplicate' };
     }
     if (state === 'failed') await putResultAside(files, directory, task, 'failed');
     if (await renameIfThere(files, running, target)) return { published: state, log: target };
   }
-  // A predecessor in the chain published it; if not, a person deleted the log, and the task is pending again.
-  if (await lookAt(files, target)) return { published: state, log: target };
+  // A predecessor in the chain published it; if not, a person deleted the log, and the task is pending again. A failure
+  // beside a completed task is only what S6 puts aside: a power cut brought the lock of an earlier attempt back.
+  if (await lookAt(files, target)) {
+    const isSuperseded = state === 'failed' && (await lookAt(files, at(markerOf.completed(task))));
+    return isSuperseded ? { ...nothing, unpublished: 'duplicate' } : { published: state, log: target };
+  }
   return { ...nothing, unpublished: 'log-gone' };
 }
 

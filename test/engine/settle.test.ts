@@ -252,6 +252,22 @@ test('a result whose outcome a power cut has taken from the lock still puts the 
   assert.deepEqual(leftovers(machine), []);
 });
 
+test('an earlier failure whose lock a power cut brought back is not the result of a task completed since', async (t) => {
+  const machine = makeMachine(t);
+  const owner = machine.boot();
+  const claim = await makeClaim(owner, machine, { outcome: 'failed' });
+  await claim.close();
+  renameSync(claim.log.path, `${machine.directory.path}/${failed}`);
+  machine.write(done, 'completed since\n');
+  machine.kill(owner);
+  const result = await settleAs(machine.boot(), machine, claim.id);
+  assert.ok(result.kind === 'settled' && result.published === undefined);
+  assert.equal(machine.read(done), 'completed since\n');
+  assert.equal(machine.has(failed), false);
+  assert.deepEqual(ended(machine), ['failed']);
+  assert.deepEqual(leftovers(machine), []);
+});
+
 test("somebody else's result stays, and the log that came second is put aside", async (t) => {
   const machine = makeMachine(t);
   const owner = machine.boot();
