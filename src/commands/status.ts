@@ -6,7 +6,7 @@ import { unreachable } from '../core/unreachable.ts';
 import { judgeLock, type Verdict } from '../engine/reaper.ts';
 import { SilenceWatch } from '../engine/silence.ts';
 import { realWorld, type World } from '../engine/world.ts';
-import { survivors } from '../io/child.ts';
+import { survivors } from '../io/sweep.ts';
 import { describeDirectory } from '../io/file-system.ts';
 import { listDirectory } from '../io/files.ts';
 import { readLock } from '../io/lock-file.ts';

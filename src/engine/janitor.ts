@@ -5,7 +5,7 @@
  */
 import { basename } from 'node:path';
 import { markerOf, parseMarker, PRIVATE_DIRECTORY, type Marker } from '../core/task.ts';
-import { survivors } from '../io/child.ts';
+import { survivors } from '../io/sweep.ts';
 import { pruneEnded, putAside } from '../io/earlier-attempts.ts';
 import { listPrivate } from '../io/file-system.ts';
 import { listDirectory, lookAt, removeIfThere } from '../io/files.ts';

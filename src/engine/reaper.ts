@@ -13,7 +13,7 @@ import { ownerOf } from '../core/claim.ts';
 import type { ReapResult } from '../core/event.ts';
 import type { Orphans } from '../core/options.ts';
 import { unreachable } from '../core/unreachable.ts';
-import { endOrphans, survivors } from '../io/child.ts';
+import { endOrphans, survivors } from '../io/sweep.ts';
 import { readLock, type LockRead } from '../io/lock-file.ts';
 import { isSameProcess, judge } from '../io/process-identity.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';

@@ -8,11 +8,8 @@
  * THE WATCHER. Before it becomes Codex (`exec` keeps pid, start time and group) the shell leaves a watcher in the group
  * that reads the same pipe. It ends when the owner does, however the owner ends (SIGKILL, out of memory, a dead worker
  * thread): then the watcher ends the child by the ladder, kills what escaped into sessions of its own, and itself.
- * While it lives, the group's number cannot be used again.
- *
- * THE COOKIE. `CODEX_WORKER_CLAIM=<claim id>` in the environment of the child and of every command it starts: Codex runs
- * each command in a session of its own, so the group does not hold them all. Not found are processes that clear their
- * environment *and* leave the group *and* outlive the kill.
+ * While it lives, the group's number cannot be used again. An owner that has seen the child's end sends it away with
+ * `END`, and looks itself for what is left (sweep.ts).
  *
  * THE LADDER. SIGINT is Codex's graceful stop: it ends its whole command tree and the thread stays resumable. SIGTERM
  * kills it at once and leaves grandchildren. So: SIGINT, 5 s, SIGTERM, 2 s, SIGKILL of the group, then the sweep.
@@ -22,19 +19,11 @@ import type { ChildProcess } from 'node:child_process';
 import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChildIdentity, ClaimId } from '../core/claim.ts';
-import { isErrno } from '../core/errors.ts';
 import type { ChildExit, EndReason } from '../core/outcome.ts';
 import { GATE_NAME } from './codex.ts';
-import { isRunning, type ProcessStat, type ProcessTable } from './process-identity.ts';
+import type { ProcessTable } from './process-identity.ts';
+import { COOKIE, LADDER, signalGroup, sweep } from './sweep.ts';
 
-export const COOKIE = 'CODEX_WORKER_CLAIM';
-
-const INT_GRACE_MS = 5_000;
-const TERM_GRACE_MS = 2_000;
-const LADDER = [
-  { signal: 'SIGINT', graceMs: INT_GRACE_MS },
-  { signal: 'SIGTERM', graceMs: TERM_GRACE_MS },
-] as const;
 /** After exit, how long the output pipes may stay open before they are closed on whoever still holds them. */
 const STDIO_GRACE_MS = 2_000;
 
@@ -43,13 +32,14 @@ const STDIO_GRACE_MS = 2_000;
  * On Linux the watcher also kills the carriers of the cookie, itself excepted: it goes last, with its group. One grep for
  * all processes, as one for each costs 30 times as much; what it found is looked at again, just before it is killed.
  */
+const STEPS = LADDER.map(({ signal, graceMs }) => `${signal.slice(3)}:${graceMs / 100}`).join(' ');
 const GATE = `
 IFS= read -r go <&3 || exit 0
 [ "$go" = GO ] || exit 0
 ( trap "" HUP INT TERM
   PATH="$PATH:/usr/bin:/bin"
-  while IFS= read -r _ <&3; do :; done
-  for step in INT:${INT_GRACE_MS / 100} TERM:${TERM_GRACE_MS / 100}; do
+  while IFS= read -r line <&3; do [ "$line" = END ] && exit; done
+  for step in ${STEPS}; do
     kill -0 $$ 2>/dev/null || break
     kill -"\${step%:*}" -$$ 2>/dev/null
     i=0
@@ -181,6 +171,7 @@ export class GatedChild {
    */
   async finish(): Promise<{ exit: ChildExit; unkillable: readonly number[] }> {
     await this.#exited;
+    this.#gate.write('END\n');
     const unkillable = await sweep(this.#claim, this.identity, this.#table);
     this.#gate.destroy(); // not before the watcher is dead: it would begin its own ladder
     const patience = setTimeout(() => {
@@ -198,118 +189,6 @@ export class GatedChild {
     if (signal) return { kind: 'signalled', signal };
     return { kind: 'exited', code: code ?? 0 };
   }
-}
-
-function signalGroup(pgid: number, signal: NodeJS.Signals): void {
-  signalProcess(-pgid, signal);
-}
-
-function signalProcess(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if (!isErrno(error, 'ESRCH', 'EPERM')) throw error;
-  }
-}
-
-const SWEEP_PATIENCE_MS = 10_000;
-const LOOK_AGAIN_MS = 5;
-const MOST_UNSURE_LOOKS = 20;
-
-/**
- * Kills everything of a claim that still runs: the carriers of its cookie, and the members of its group when the group
- * is ours. Two looks in a row must be empty, because a scan of /proc is not atomic: a parent can fork and die behind it.
- * Resolves with the pids that are left after 10 s. Needs no right: only the claim's own processes are touched.
- */
-export async function sweep(
-  claim: ClaimId,
-  child: ChildIdentity | undefined,
-  table: ProcessTable,
-): Promise<readonly number[]> {
-  const deadline = performance.now() + SWEEP_PATIENCE_MS;
-  let empty = 0;
-  let unsure = 0;
-  for (;;) {
-    const look = lookFor(claim, child, table);
-    if (look.found.length === 0 && (!look.unsure || ++unsure > MOST_UNSURE_LOOKS)) empty++;
-    else if (look.found.length > 0) empty = 0;
-    if (empty === 2) return [];
-    if (performance.now() > deadline) return look.found;
-    if (look.ourGroup !== undefined) signalGroup(look.ourGroup, 'SIGKILL'); // one atomic step of the kernel
-    for (const pid of look.found) signalProcess(pid, 'SIGKILL');
-    await sleep(LOOK_AGAIN_MS);
-  }
-}
-
-/** The pids of a claim's processes, from one look. */
-export function survivors(
-  claim: ClaimId,
-  child: ChildIdentity | undefined,
-  table: ProcessTable,
-): readonly number[] {
-  return lookFor(claim, child, table).found;
-}
-
-interface Look {
-  readonly found: number[];
-  readonly ourGroup: number | undefined;
-  /** Somebody has no environment at all, and may be in the middle of exec. */
-  readonly unsure: boolean;
-}
-
-function lookFor(claim: ClaimId, child: ChildIdentity | undefined, table: ProcessTable): Look {
-  const entry = Buffer.from(`${COOKIE}=${claim}`);
-  const found = new Set<number>();
-  const group: ProcessStat[] = [];
-  let unsure = false;
-  let ours = false;
-  for (const stat of table.list()) {
-    if (/^[ZX]/.test(stat.state) || stat.kernel || stat.pid === process.pid) continue;
-    const environment = table.environment(stat.pid);
-    const carrier = environment !== undefined && carries(environment, entry);
-    if (carrier) found.add(stat.pid);
-    if (environment?.length === 0 && child && isNotOlder(stat, child)) unsure = true;
-    if (child && stat.pgid === child.pgid) {
-      group.push(stat);
-      // The number of a group may have been used again, and the file that named it may be forged: it is ours when a
-      // member is seen to carry the cookie, and whoever cannot be seen is left alone.
-      if (carrier) ours = true;
-    }
-  }
-  if (ours) for (const { pid } of group) found.add(pid);
-  return { found: [...found], ourGroup: ours ? child?.pgid : undefined, unsure };
-}
-
-/** Whether an environment (entries ended by NUL) has exactly this entry. */
-export function carries(environment: Buffer, entry: Buffer): boolean {
-  for (let at = environment.indexOf(entry); at >= 0; at = environment.indexOf(entry, at + 1)) {
-    const end = at + entry.length;
-    if ((at === 0 || environment[at - 1] === 0) && (end === environment.length || environment[end] === 0))
-      return true;
-  }
-  return false;
-}
-
-const isNotOlder = (a: ProcessStat, b: ChildIdentity) =>
-  /^\d+$/.test(a.start) && /^\d+$/.test(b.start) && BigInt(a.start) >= BigInt(b.start);
-
-/**
- * Ends the run of a dead owner: the ladder for its child, unless the watcher was faster, then the sweep. Resolves with
- * the pids that could not be ended.
- */
-export async function endOrphans(
-  claim: ClaimId,
-  child: ChildIdentity | undefined,
-  table: ProcessTable,
-): Promise<readonly number[]> {
-  if (child && lookFor(claim, child, table).ourGroup !== undefined) {
-    for (const { signal, graceMs } of LADDER) {
-      if (!isRunning(child, table)) break;
-      signalGroup(child.pgid, signal);
-      for (let waited = 0; waited < graceMs && isRunning(child, table); waited += 50) await sleep(50);
-    }
-  }
-  return sweep(claim, child, table);
 }
 
 export interface ToolResult {

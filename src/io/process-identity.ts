@@ -23,10 +23,12 @@ export interface ProcessTable {
   /** `gone`: certainly no such process. `unknown`: there may be one, and it cannot be looked at. */
   stat(pid: number): ProcessStat | 'gone' | 'unknown';
   list(): ProcessStat[];
+  /** The same processes, of which nothing else is asked. */
+  pids(): number[];
   /** Whether the process has this file open; `undefined` when that cannot be seen. */
   hasOpen(pid: number, file: { readonly dev: bigint; readonly ino: bigint }): boolean | undefined;
   /** The environment it was started with, entries ended by NUL; `undefined` when it may not be read. */
-  environment(pid: number): Buffer | undefined;
+  environment(pid: number): string | undefined;
 }
 
 /** `/proc/PID/stat`: the command name is in parentheses and may itself contain some, so read on after the last one. */
@@ -48,10 +50,14 @@ const linuxTable: ProcessTable = {
     }
   },
   list: () =>
-    readdirSync('/proc')
-      .filter((name) => /^[1-9]\d*$/.test(name))
-      .map((name) => linuxTable.stat(Number(name)))
+    linuxTable
+      .pids()
+      .map((pid) => linuxTable.stat(pid))
       .filter((stat) => typeof stat === 'object'),
+  pids: () =>
+    readdirSync('/proc')
+      .map(Number)
+      .filter((pid) => pid > 0),
   hasOpen: (pid, file) => {
     try {
       return readdirSync(`/proc/${pid}/fd`).some((fd) => {
@@ -65,7 +71,7 @@ const linuxTable: ProcessTable = {
   },
   environment: (pid) => {
     try {
-      return readFileSync(`/proc/${pid}/environ`);
+      return readFileSync(`/proc/${pid}/environ`, 'utf8'); // what is not UTF-8 in it is none of ours
     } catch (error) {
       if (isErrno(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return undefined;
       throw error;
@@ -96,17 +102,15 @@ const ps = (...which: string[]) => {
 };
 
 /** Own processes as `ps -E` shows them: command and environment in one line, its entries apart by blanks. */
-export function parsePsEnvironments(text: string): Map<number, Buffer> {
+export function parsePsEnvironments(text: string): Map<number, string> {
   const lines = text.split('\n').map((line) => /^\s*(\d+)\s+(.*)$/.exec(line));
   return new Map(
-    lines.flatMap((match) =>
-      match ? [[Number(match[1]), Buffer.from(match[2]?.replaceAll(' ', '\0') ?? '')]] : [],
-    ),
+    lines.flatMap((match) => (match ? [[Number(match[1]), match[2]?.replaceAll(' ', '\0') ?? '']] : [])),
   );
 }
 
 /** As of the last list: one ps for all processes, not one for each. */
-let darwinEnvironments = new Map<number, Buffer>();
+let darwinEnvironments = new Map<number, string>();
 
 const darwinTable: ProcessTable = {
   stat: (pid) => {
@@ -123,6 +127,7 @@ const darwinTable: ProcessTable = {
       .map(parsePsLine)
       .filter((stat) => stat !== undefined);
   },
+  pids: () => darwinTable.list().map(({ pid }) => pid),
   hasOpen: () => undefined,
   environment: (pid) => darwinEnvironments.get(pid),
 };
@@ -130,6 +135,7 @@ const darwinTable: ProcessTable = {
 const blindTable: ProcessTable = {
   stat: () => 'unknown',
   list: () => [],
+  pids: () => [],
   hasOpen: () => undefined,
   environment: () => undefined,
 };

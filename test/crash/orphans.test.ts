@@ -4,7 +4,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { COOKIE } from '../../src/io/child.ts';
+import { COOKIE } from '../../src/io/sweep.ts';
 import { makeBench, type Bench, type RunningCli } from '../rig/cli.ts';
 import { isAlive, partsWith, stateOf } from '../rig/processes.ts';
 import { makePuppets, type Call, type Puppets } from '../rig/puppet.ts';

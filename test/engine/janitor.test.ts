@@ -43,8 +43,7 @@ test('a running log stays while its claim is being made, is held, or has a proce
   const carrier = machine.boot();
   const table = {
     ...machine.table,
-    environment: (pid: number) =>
-      pid === carrier.me.pid ? Buffer.from(`CODEX_WORKER_CLAIM=${X}\0`) : Buffer.from('A=1\0'),
+    environment: (pid: number) => (pid === carrier.me.pid ? `CODEX_WORKER_CLAIM=${X}\0` : 'A=1\0'),
   };
   machine.kill(maker);
   await tidy({ ...janitor, table }, machine.directory);

@@ -67,6 +67,7 @@ export function makeMachine(t: Cleanup, { hardLinks = true } = {}): Machine {
     table: {
       stat: (which) => processes.get(which) ?? 'gone',
       list: () => [...processes.values()],
+      pids: () => [...processes.keys()],
       hasOpen: () => undefined,
       environment: () => undefined,
     },

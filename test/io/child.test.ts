@@ -4,17 +4,9 @@ import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'no
 import { describe, test, type TestContext } from 'node:test';
 import { text } from 'node:stream/consumers';
 import { newClaimId } from '../../src/core/claim.ts';
-import {
-  carries,
-  COOKIE,
-  endOrphans,
-  runTool,
-  spawnBehindGate,
-  survivors,
-  sweep,
-  type GatedChild,
-} from '../../src/io/child.ts';
+import { runTool, spawnBehindGate, type GatedChild } from '../../src/io/child.ts';
 import { isRunning, realProcesses, type ProcessTable } from '../../src/io/process-identity.ts';
+import { carries, COOKIE, endOrphans, survivors, sweep } from '../../src/io/sweep.ts';
 import { eventually, scratch } from '../rig/scratch.ts';
 
 const linux = { skip: process.platform === 'linux' ? false : 'reads /proc' };
@@ -247,7 +239,7 @@ describe('the child', { concurrency: true, ...linux }, () => {
 
   for (const [who, environment] of [
     ['whose environment cannot be read', undefined],
-    ['that does not carry the cookie', Buffer.from('HOME=/\0')],
+    ['that does not carry the cookie', 'HOME=/\0'],
   ] as const)
     test(`exactly the process that a lock file names, but ${who}, is left alone`, async (t) => {
       const stranger = bystander(t);
@@ -271,8 +263,9 @@ describe('the child', { concurrency: true, ...linux }, () => {
     const pids = [2 ** 30, process.pid];
     const table = {
       ...realProcesses,
-      list: () => pids.map((pid) => ({ pid, start: '9', state: 'D', pgid: 1, kernel: false })),
-      environment: () => Buffer.from(`${COOKIE}=${claim}\0`),
+      pids: () => pids,
+      stat: (pid: number) => ({ pid, start: '9', state: 'D', pgid: 1, kernel: false }),
+      environment: () => `${COOKIE}=${claim}\0`,
     };
     const started = performance.now();
     assert.deepEqual(await sweep(claim, undefined, table), [2 ** 30]);
@@ -283,11 +276,12 @@ describe('the child', { concurrency: true, ...linux }, () => {
     let looks = 0;
     const table = {
       ...realProcesses,
-      list: () => {
+      pids: () => {
         looks++;
-        return [{ pid: 2 ** 30, start: '9', state: 'R', pgid: 1, kernel: false }];
+        return [2 ** 30];
       },
-      environment: () => Buffer.alloc(0),
+      stat: (pid: number) => ({ pid, start: '9', state: 'R', pgid: 1, kernel: false }),
+      environment: () => '',
     };
     assert.deepEqual(await sweep(newClaimId(), { pid: 2 ** 29, pgid: 2 ** 29, start: '5' }, table), []);
     assert.ok(looks >= 20, `${looks} looks`);
@@ -298,7 +292,7 @@ describe('the child', { concurrency: true, ...linux }, () => {
 });
 
 test('an environment carries exactly the entry, not one that merely contains it', () => {
-  const entry = Buffer.from('A=1');
+  const entry = 'A=1';
   const table: [string, boolean][] = [
     ['A=1', true],
     ['A=1\0', true],
@@ -315,7 +309,7 @@ test('an environment carries exactly the entry, not one that merely contains it'
     [' A=1\0', false],
   ];
   for (const [environment, expected] of table)
-    assert.equal(carries(Buffer.from(environment), entry), expected, JSON.stringify(environment));
+    assert.equal(carries(environment, entry), expected, JSON.stringify(environment));
 });
 
 test('a short program’s outputs and code are told, and so is why it did not start or end', async () => {

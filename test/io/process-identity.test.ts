@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, statSync, openSync, closeSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { carries } from '../../src/io/child.ts';
+import { carries } from '../../src/io/sweep.ts';
 import { test } from 'node:test';
 import type { Host, ProcessIdentity } from '../../src/core/claim.ts';
 import {
@@ -82,6 +82,7 @@ function tableOf(found: ProcessStat | 'gone' | 'unknown'): ProcessTable {
   return {
     stat: () => found,
     list: () => [],
+    pids: () => [],
     hasOpen: () => undefined,
     environment: () => undefined,
   };
@@ -296,6 +297,6 @@ test('the environments that ps -E shows are found by their exact entries', () =>
     '  811 codex exec - HOME=/h CODEX_WORKER_CLAIM=abc TERM=x\n    1 launchd\n\n',
   );
   assert.deepEqual([...found.keys()], [811, 1]);
-  assert.ok(carries(found.get(811) ?? Buffer.alloc(0), Buffer.from('CODEX_WORKER_CLAIM=abc')));
-  assert.ok(!carries(found.get(811) ?? Buffer.alloc(0), Buffer.from('CODEX_WORKER_CLAIM=ab')));
+  assert.ok(carries(found.get(811) ?? '', 'CODEX_WORKER_CLAIM=abc'));
+  assert.ok(!carries(found.get(811) ?? '', 'CODEX_WORKER_CLAIM=ab'));
 });

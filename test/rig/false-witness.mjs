@@ -50,8 +50,7 @@ fs.readlinkSync = (path, ...rest) => {
 
 const [carrier, claim] = env.WITNESS_CARRIER?.split(':') ?? [];
 fs.readFileSync = (path, ...rest) => {
-  if (carrier !== undefined && path === `/proc/${carrier}/environ`)
-    return Buffer.from(`CODEX_WORKER_CLAIM=${claim}\0`);
+  if (carrier !== undefined && path === `/proc/${carrier}/environ`) return `CODEX_WORKER_CLAIM=${claim}\0`;
   const content = real.readFileSync(path, ...rest);
   if (env.WITNESS_ONE_START === undefined || !/^\/proc\/\d+\/stat$/.test(path)) return content;
   const after = content.lastIndexOf(')') + 2;

@@ -32,13 +32,14 @@ export class MadeUpMachine {
   readonly table: ProcessTable = {
     stat: (pid) => this.#processes.get(pid)?.stat ?? 'gone',
     list: () => [...this.#processes.values()].map(({ stat }) => stat),
+    pids: () => [...this.#processes.keys()],
     hasOpen: () => undefined,
     environment: (pid) => this.#processes.get(pid)?.environment,
   };
   now = 1_000_000;
   readonly #tasks: string;
   readonly #name = String(nextPid++);
-  readonly #processes = new Map<number, { stat: ProcessStat; environment: Buffer; codex?: MadeUpCodex }>();
+  readonly #processes = new Map<number, { stat: ProcessStat; environment: string; codex?: MadeUpCodex }>();
   readonly #beats = new Map<object, () => void>();
 
   constructor(tasks: string) {
@@ -50,7 +51,7 @@ export class MadeUpMachine {
   boot(files: Files): World {
     const pid = nextPid++;
     const me: ProcessIdentity = { host: thisProcess().host, pid, start: String(pid) };
-    this.#processes.set(pid, { stat: statOf(pid), environment: Buffer.alloc(0) });
+    this.#processes.set(pid, { stat: statOf(pid), environment: '' });
     return {
       files,
       table: this.table,
@@ -91,11 +92,9 @@ export class MadeUpMachine {
     const codex = new MadeUpCodex(this, nextPid++, owner, options, this.#tasks);
     this.#processes.set(codex.pid, {
       stat: statOf(codex.pid),
-      environment: Buffer.from(
-        Object.entries(options.env ?? {})
-          .map(([name, value]) => `${name}=${value}\0`)
-          .join(''),
-      ),
+      environment: Object.entries(options.env ?? {})
+        .map(([name, value]) => `${name}=${value}\0`)
+        .join(''),
       codex,
     });
     return codex;

@@ -1,7 +1,7 @@
 /** The agents of a bench as the kernel shows them: what each process is, and whether it lives. Linux only. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { isErrno } from '../../src/core/errors.ts';
-import { carries } from '../../src/io/child.ts';
+import { carries } from '../../src/io/sweep.ts';
 import { GATE_NAME } from '../../src/io/codex.ts';
 
 /**
@@ -46,11 +46,7 @@ export function partsWith(entry: string): Part[] {
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     const environment = read(name, 'environ') ?? '';
-    if (
-      !environment.includes('CODEX_WORKER_CLAIM=') ||
-      !carries(Buffer.from(environment, 'latin1'), Buffer.from(entry))
-    )
-      continue;
+    if (!environment.includes('CODEX_WORKER_CLAIM=') || !carries(environment, entry)) continue;
     const stat = statOf(name);
     const command = read(name, 'cmdline');
     if (!stat || !command) continue;

@@ -86,7 +86,7 @@ const guards = {
   },
   blind: () => {
     fs.readFileSync = (path, ...rest) =>
-      /^\/proc\/\d+\/environ$/.test(path) ? Buffer.from('BLIND=1\0') : readFileSync(path, ...rest);
+      /^\/proc\/\d+\/environ$/.test(path) ? 'BLIND=1\0' : readFileSync(path, ...rest);
   },
   'stopped-lives': () => {
     fs.readFileSync = (path, ...rest) => {

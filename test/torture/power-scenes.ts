@@ -72,7 +72,13 @@ export class Uptime {
         : 'gone';
     return {
       files: this.#view(this.disk),
-      table: { stat: statOf, list: () => [], hasOpen: () => undefined, environment: () => undefined },
+      table: {
+        stat: statOf,
+        list: () => [],
+        pids: () => [],
+        hasOpen: () => undefined,
+        environment: () => undefined,
+      },
       me: { host: this.#host, pid, start: String(pid) },
       uptimeMs: () => this.#now,
       // Each sleep is long enough to count as a look: this machine is slow, and the rounds are fast.

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { endOrphans, survivors } from '../../../src/io/child.ts';
+import { endOrphans, survivors } from '../../../src/io/sweep.ts';
 import { identityToken, isTokenOfTheDead, type ProcessStat } from '../../../src/io/process-identity.ts';
 import { HOST } from '../../engine/machine.ts';
 import { violation, type Violation } from '../../rig/violation.ts';
@@ -18,7 +18,7 @@ const SCENES_A_ROUND = 200;
 const NO_SUCH_PID = 5_000_000;
 
 interface Process extends ProcessStat {
-  environment: Buffer | undefined;
+  environment: string | undefined;
   readonly isCarrier: boolean;
   state: string;
 }
@@ -31,11 +31,11 @@ interface Scene {
 }
 
 /** Environments, and whether whoever has one carries the cookie of the claim: it does only with exactly that entry. */
-const environments = (claim: string): readonly (readonly [Buffer | undefined, boolean])[] => {
-  const entries = (...list: string[]) => Buffer.from(list.map((entry) => `${entry}\0`).join(''));
+const environments = (claim: string): readonly (readonly [string | undefined, boolean])[] => {
+  const entries = (...list: string[]) => list.map((entry) => `${entry}\0`).join('');
   return [
     [entries('A=1', `CODEX_WORKER_CLAIM=${claim}`, 'B=2'), true],
-    [Buffer.from(`CODEX_WORKER_CLAIM=${claim}`), true],
+    [`CODEX_WORKER_CLAIM=${claim}`, true],
     [entries(`CODEX_WORKER_CLAIM=${claim}0`), false],
     [entries(`XCODEX_WORKER_CLAIM=${claim}`), false],
     [entries(`A=CODEX_WORKER_CLAIM=${claim}`), false],
@@ -86,6 +86,7 @@ function isFairGame({ processes, child }: Scene): Set<number> {
 const tableOf = ({ processes }: Scene) => ({
   stat: (pid: number) => processes.find((one) => one.pid === pid) ?? ('gone' as const),
   list: () => processes,
+  pids: () => processes.map(({ pid }) => pid),
   hasOpen: () => undefined,
   environment: (pid: number) => processes.find((one) => one.pid === pid)?.environment,
 });
@@ -177,6 +178,7 @@ function tokens(round: Round): Violation[] {
       const processes = {
         stat: () => seen,
         list: () => [],
+        pids: () => [],
         hasOpen: () => undefined,
         environment: () => undefined,
       };
