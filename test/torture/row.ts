@@ -55,7 +55,7 @@ export interface Row {
   readonly controls: Readonly<Record<string, ViolationKind>>;
   /** Why this machine cannot run it, as a sentence; `undefined` when it can. It is named in the table, never silently left out. */
   readonly unavailable?: () => Promise<string | undefined>;
-  /** Ends within `patienceMs` (default 120 s), or it is counted as hung. */
+  /** Ends within `patienceMs` (default 300 s), or it is counted as hung. */
   readonly patienceMs?: number;
   readonly round: (round: Round) => Promise<Violation[]>;
 }

@@ -128,6 +128,5 @@ export const killRandom: Row = {
   share: 30,
   controls: { 'early-go': 'twice', 'nobody-lives': 'twice', blind: 'twice', 'rights-for-all': 'twice' },
   unavailable: needsOracle,
-  patienceMs: 240_000,
   round: playRound,
 };
