@@ -210,7 +210,8 @@ async function runChild(
   const abort = () => void child.end('interrupted');
   ports.aborted.addEventListener('abort', abort);
   try {
-    const rawFds = { stdout: await raw('jsonl'), stderr: await raw('stderr') };
+    let stderr: Promise<number> | undefined;
+    const rawFds = { stdout: await raw('jsonl'), stderr: () => (stderr ??= raw('stderr')) };
     if (ports.aborted.aborted) abort();
     else if (order.takeoverAfterMs !== undefined && !(await lock.isMine())) void child.end('claim-lost');
     if (child.endedBy === undefined) {

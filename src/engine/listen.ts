@@ -24,30 +24,32 @@ const TOO_LONG: AgentEvent = {
 /** What one attempt may print in all. */
 export const MAX_OUTPUT_BYTES = 1_073_741_824;
 
-/** Resolves when both outputs are closed. A disk that refuses the log ends the child; it does not throw. */
+/**
+ * Resolves when both outputs are closed. A disk that refuses the log ends the child; it does not throw. `raw.stderr` is
+ * asked for its file when there is something to keep: most agents say nothing there.
+ */
 export async function listen(
   files: Files,
   child: GatedChild,
   heard: CodexListener,
-  raw: { readonly stdout: number; readonly stderr: number },
+  raw: { readonly stdout: number; readonly stderr: () => Promise<number> },
   onEvent: (event: AgentEvent) => void,
   secrets: readonly string[],
 ): Promise<void> {
   let total = 0;
-  /** Keeps a chunk; says whether it is still to be looked at. */
-  const keep = (fd: number, chunk: Buffer): boolean => {
+  /** Whether a chunk is still to be kept and looked at. */
+  const isWithinLimit = (chunk: Buffer): boolean => {
     total += chunk.length;
     if (total > MAX_OUTPUT_BYTES) void child.end('log-too-large');
-    if (child.endedBy === 'log-too-large') return false;
-    files.appendSync(fd, chunk);
-    return true;
+    return child.endedBy !== 'log-too-large';
   };
   let lineBytes = 0;
   const stdout = pipeline(
     child.stdout,
     async function* (chunks: AsyncIterable<Buffer>) {
       for await (const chunk of withoutSecrets(chunks, secrets)) {
-        if (!keep(raw.stdout, chunk)) continue;
+        if (!isWithinLimit(chunk)) continue;
+        files.appendSync(raw.stdout, chunk);
         const before = lineBytes;
         const lastEnd = chunk.lastIndexOf('\n');
         lineBytes = lastEnd < 0 ? lineBytes + chunk.length : chunk.length - lastEnd - 1;
@@ -63,8 +65,11 @@ export async function listen(
   );
   const decoder = new TextDecoder();
   const stderr = pipeline(child.stderr, async (chunks: AsyncIterable<Buffer>): Promise<void> => {
-    for await (const chunk of withoutSecrets(chunks, secrets))
-      if (keep(raw.stderr, chunk)) heard.stderr(decoder.decode(chunk, { stream: true }));
+    for await (const chunk of withoutSecrets(chunks, secrets)) {
+      if (!isWithinLimit(chunk)) continue;
+      files.appendSync(await raw.stderr(), chunk);
+      heard.stderr(decoder.decode(chunk, { stream: true }));
+    }
   });
   const unlessClosed = async (reading: Promise<void>) => {
     try {

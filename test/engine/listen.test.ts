@@ -43,7 +43,7 @@ async function hear(
     { ...realFiles, appendSync: keep },
     child as unknown as GatedChild,
     heard,
-    { stdout: STDOUT, stderr: STDERR },
+    { stdout: STDOUT, stderr: () => Promise.resolve(STDERR) },
     (event) => void events.push(event),
     [],
   );
