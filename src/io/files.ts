@@ -151,19 +151,26 @@ export async function readSmall(files: Files, path: string, limit: number): Prom
   try {
     const stat = await files.fstat(fd);
     if (!stat.isFile()) return { kind: 'odd', why: `it is ${describeType(stat)}` };
-    return { kind: 'read', bytes: await readBeginning(files, fd, limit), stat };
+    return { kind: 'read', bytes: await readBeginning(files, fd, stat, limit), stat };
   } finally {
     await files.close(fd);
   }
 }
 
-async function readBeginning(files: Files, fd: number, limit: number): Promise<Buffer> {
-  const buffer = Buffer.alloc(limit);
+/** The limit may be many times the size: memory that is not needed has to be cleared all the same. */
+async function readBeginning(
+  files: Files,
+  fd: number,
+  { size }: BigIntStats,
+  limit: number,
+): Promise<Buffer> {
+  let buffer = Buffer.alloc(Math.min(limit, Number(size) + 1));
   let length = 0;
   for (;;) {
     const read = await files.read(fd, buffer.subarray(length), length);
     length += read;
     if (read === 0 || length === limit) return buffer.subarray(0, length);
+    if (length === buffer.length) buffer = Buffer.concat([buffer], limit); // it has grown meanwhile
   }
 }
 
@@ -187,7 +194,8 @@ export async function amend(
     throw error;
   }
   try {
-    if (!(await files.fstat(fd)).isFile() || !ours(await readBeginning(files, fd, limit))) return false;
+    const stat = await files.fstat(fd);
+    if (!stat.isFile() || !ours(await readBeginning(files, fd, stat, limit))) return false;
     await write(fd);
     await files.fsync(fd);
     return true;
