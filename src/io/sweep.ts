@@ -22,7 +22,7 @@ export const LADDER = [
 ] as const;
 
 const SWEEP_PATIENCE_MS = 10_000;
-const LOOK_AGAIN_MS = 5;
+const LOOK_EVERY_MS = 5;
 const MOST_UNSURE_LOOKS = 20;
 
 export function signalGroup(pgid: number, signal: NodeJS.Signals): void {
@@ -144,15 +144,15 @@ class Sweeper {
   }
 
   async #lookUntilClean(): Promise<void> {
-    do {
+    while (this.#sweeping.size > 0) {
+      await sleep(LOOK_EVERY_MS); // also before the first: others join, and a watcher that was sent away has left
       try {
         for (const [sweeping, look] of lookFor(this.#sweeping, this.#table)) this.#act(sweeping, look);
       } catch (error) {
         for (const { failed } of this.#sweeping) failed(error);
         return this.#sweeping.clear();
       }
-      await sleep(LOOK_AGAIN_MS);
-    } while (this.#sweeping.size > 0);
+    }
   }
 
   #act(sweeping: Sweeping, { found, ourGroup, unsure }: Look): void {
