@@ -160,11 +160,12 @@ const ACTIONS: Actions = {
     const chosen = patterns(bag);
     await checkPaths(invocation, false);
     const { status } = await import('./commands/status.ts');
-    const report = await status({ paths, patterns: chosen, cwd });
+    const [isDetailed, isJson] = [flag(bag, 'detailed'), flag(bag, 'json')];
+    const report = await status({ paths, patterns: chosen, cwd, detailed: isDetailed || isJson });
     const { statusJson, statusText } = await import('./report/status-table.ts');
     const { terminal, paint } = await openPainted(env);
-    const view = { detailed: flag(bag, 'detailed'), paint, now: new Date() };
-    terminal.out(flag(bag, 'json') ? statusJson(report) : statusText(report, view));
+    const view = { detailed: isDetailed, paint, now: new Date() };
+    terminal.out(isJson ? statusJson(report) : statusText(report, view));
     return 0;
   },
 

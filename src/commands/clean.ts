@@ -7,7 +7,7 @@ import type { ReapResult } from '../core/event.ts';
 import { formatDuration } from '../core/duration.ts';
 import { printable } from '../core/printable.ts';
 import type { TidyAction, TidyReport } from '../core/reports.ts';
-import { parseMarker } from '../core/task.ts';
+import { byNaturalOrder, parseMarker } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { ageOf, breakLock, killOwner, type KillResult } from '../engine/by-hand.ts';
 import { tidy } from '../engine/janitor.ts';
@@ -99,7 +99,7 @@ async function cleanDirectories(
   const silence = new SilenceWatch(world.uptimeMs);
   for (const one of locked) actions.push(...(await cleanLock(world, one, request, silence)));
   for (const directory of opened) {
-    for (const name of await tidy(world, directory, { dryRun, all })) {
+    for (const name of (await tidy(world, directory, { dryRun, all })).sort()) {
       actions.push({
         label: relative(request.cwd, `${directory.path}/${name}`),
         done: 'removed',
@@ -127,12 +127,13 @@ export async function cleanStale(
 
 async function lockedIn(world: World, directory: TaskDirectory, cwd: string): Promise<Locked[]> {
   const { names } = await listDirectory(world.files, directory.path);
-  return [...names].flatMap((name) => {
+  const locked = names.flatMap((name) => {
     const marker = parseMarker(name);
     return marker?.kind === 'lock'
       ? [{ directory, task: marker.task, label: relative(cwd, `${directory.path}/${marker.task}`) }]
       : [];
   });
+  return locked.sort(byNaturalOrder);
 }
 
 type CleanHow = Pick<CleanRequest, 'maxAgeMs' | 'dryRun'>;

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { printable } from '../core/printable.ts';
 import type { TidyAction, TidyReport } from '../core/reports.ts';
-import type { Task, TaskState } from '../core/task.ts';
+import { byNaturalOrder, type Task, type TaskState } from '../core/task.ts';
 import { killOwner, resetTask } from '../engine/by-hand.ts';
 import { judgeTask, reap } from '../engine/reaper.ts';
 import { SilenceWatch } from '../engine/silence.ts';
@@ -33,10 +33,12 @@ export async function reset(request: ResetRequest, confirm: Confirm): Promise<Ti
   const { tasks } = await discover(world.files, request.paths, request.patterns, request.cwd);
   const states = new Map<Task, TaskState>();
   for (const task of tasks) states.set(task, await lookAtState(world.files, task));
-  const concerned = tasks.filter((task) => {
-    const state = states.get(task);
-    return state === 'failed' || state === 'in-progress' || (state === 'completed' && !failedOnly);
-  });
+  const concerned = tasks
+    .filter((task) => {
+      const state = states.get(task);
+      return state === 'failed' || state === 'in-progress' || (state === 'completed' && !failedOnly);
+    })
+    .sort(byNaturalOrder);
   const actions: TidyAction[] = [];
   const report = (declined: boolean): TidyReport => ({ actions, dryRun, declined, exitCode: 0 });
   if (concerned.length === 0) return report(false);

@@ -5,7 +5,7 @@ import type { EnvironmentProblem } from '../core/failure.ts';
 import type { RunOptions } from '../core/options.ts';
 import { NO_USAGE } from '../core/outcome.ts';
 import { headline } from '../core/printable.ts';
-import type { Task, TaskState } from '../core/task.ts';
+import { Marks, type Task, type TaskState } from '../core/task.ts';
 import { Coordinator } from '../engine/coordinator.ts';
 import { Drain } from '../engine/drain.ts';
 import { findStrays, lookFirst } from '../engine/first-look.ts';
@@ -17,7 +17,13 @@ import { codexArguments, findCodex, type CodexCommand } from '../io/codex.ts';
 import { openTaskDirectory } from '../io/file-system.ts';
 import { lookAt } from '../io/files.ts';
 import { removeIdentityFile } from '../io/break-right.ts';
-import { discover, readPrompt, type Discovery, type TaskDirectory } from '../io/task-directory.ts';
+import {
+  discover,
+  readPrompt,
+  type Discovery,
+  type Listing,
+  type TaskDirectory,
+} from '../io/task-directory.ts';
 import { cleanStale } from './clean.ts';
 
 export interface RunRequest {
@@ -38,19 +44,24 @@ export async function run(request: RunRequest, emit: (event: RunEvent) => void):
   const discovery = await discover(world.files, paths, options.patterns, cwd);
   if (options.mode === 'dry-run') return dryRun(world, request, discovery, emit);
   const codex = await findCodex(request.env, cwd);
-  const strays = await findStrays(world.files, discovery.directories.keys(), discovery.tasks, cwd);
-  const directories = await openDirectories(world, [...discovery.tasks, ...strays]);
+  const { tasks, refused, listings } = discovery;
+  const changedAt = new Map([...listings].map(([path, listing]) => [path, listing.changedAt]));
+  const strays = findStrays(listings, tasks, cwd);
+  const directories = await openDirectories(world, [...tasks, ...strays]);
   for (const directory of directories.values()) {
-    await tidy(world, directory);
+    await tidy(world, directory, undefined, listings.get(directory.path)?.marks);
     if (options.cleanupStaleMs !== undefined) {
       for (const { label, detail } of await cleanStale(world, directory, options.cleanupStaleMs))
         emit({ kind: 'notice', message: `${label}: ${detail}` });
     }
   }
-  const exitCode = await drainTasks(world, request, { ...discovery, strays }, codex, directories, emit);
+  const found = { tasks, refused, strays, ...(options.cleanupStaleMs === undefined && { listings }) };
+  const exitCode = await drainTasks(world, request, found, codex, directories, emit);
   for (const directory of directories.values()) {
-    if (!(await lookAt(world.files, directory.path))) continue; // removed while we worked; the summary has told
-    await tidy(world, directory);
+    const stat = await lookAt(world.files, directory.path);
+    if (!stat) continue; // removed while we worked; the summary has told
+    const isAsListed = stat.mtimeNs === changedAt.get(directory.path); // no name has come or gone since
+    await tidy(world, directory, undefined, isAsListed ? new Marks() : undefined);
     await removeIdentityFile(world.files, directory, world.me);
   }
   return exitCode;
@@ -65,10 +76,15 @@ async function openDirectories(world: World, tasks: readonly Task[]): Promise<Ma
   return directories;
 }
 
+interface Found extends Pick<Discovery, 'tasks' | 'refused'> {
+  readonly strays: readonly Task[];
+  readonly listings?: Map<string, Listing>;
+}
+
 async function drainTasks(
   world: World,
   request: RunRequest,
-  { tasks, refused, strays }: Discovery & { readonly strays: readonly Task[] },
+  found: Found,
   codex: CodexCommand,
   directories: ReadonlyMap<string, TaskDirectory>,
   emit: (event: RunEvent) => void,
@@ -95,9 +111,7 @@ async function drainTasks(
     codex,
     codexVersion,
     by: `codex-worker ${version}`,
-    tasks,
-    refused,
-    strays,
+    ...found,
     directories,
     emit,
     drainState: () => drain.state,
@@ -141,16 +155,16 @@ async function versionOf(codex: CodexCommand, env: NodeJS.ProcessEnv): Promise<s
 async function dryRun(
   world: World,
   request: RunRequest,
-  { tasks, refused }: Discovery,
+  { tasks, refused, listings }: Discovery,
   emit: (event: RunEvent) => void,
 ): Promise<number> {
   const { options } = request;
   const startedAt = world.uptimeMs();
   const codex = await findCodex(request.env, request.cwd);
-  const { states, counts, priors } = await lookFirst(world.files, tasks, options);
-  const would = tasks.filter((task) => {
+  const { states, counts, priors } = await lookFirst(world.files, tasks, options, listings);
+  const would = [...states.keys()].filter((task) => {
     const state = states.get(task);
-    return state === 'pending' || (state !== undefined && priors.get(task)?.state === state);
+    return state === 'pending' || priors.get(task)?.state === state;
   });
   emit({
     kind: 'run-started',

@@ -1,14 +1,14 @@
 /** `codex-worker status`: what `ls` shows, counted, and with what the lock files and logs say. It only ever reads. */
+import { InvariantError } from '../core/errors.ts';
 import type { Holder } from '../core/event.ts';
 import type { StatusReport, TaskStatus } from '../core/reports.ts';
-import { markerOf, stateOf, type Task, type TaskState } from '../core/task.ts';
+import { byNaturalOrder, markerOf, stateOf, type Task, type TaskState } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { judgeLock, type Verdict } from '../engine/reaper.ts';
 import { SilenceWatch } from '../engine/silence.ts';
 import { realWorld, type World } from '../engine/world.ts';
 import { survivors } from '../io/sweep.ts';
 import { describeDirectory } from '../io/file-system.ts';
-import { listDirectory } from '../io/files.ts';
 import { readLock } from '../io/lock-file.ts';
 import { readLogOutcome } from '../io/result-log.ts';
 import { discover, type TaskDirectory } from '../io/task-directory.ts';
@@ -17,28 +17,30 @@ export interface StatusRequest {
   readonly paths: readonly string[];
   readonly patterns: readonly string[];
   readonly cwd: string;
+  /** Each task by itself, with what its lock file or log says; not only how many there are. */
+  readonly detailed: boolean;
 }
 
 /** Throws UsageError for a path that does not exist. */
-export async function status({ paths, patterns, cwd }: StatusRequest): Promise<StatusReport> {
+export async function status({ paths, patterns, cwd, detailed }: StatusRequest): Promise<StatusReport> {
   const world = realWorld();
-  const { tasks, refused } = await discover(world.files, paths, patterns, cwd);
-  const directories = new Map<string, { directory: TaskDirectory; names: ReadonlySet<string> }>();
-  for (const { directory: path } of tasks) {
-    if (directories.has(path)) continue;
-    directories.set(path, {
-      directory: await describeDirectory(world.files, path),
-      names: (await listDirectory(world.files, path)).names,
-    });
-  }
+  const { tasks, refused, listings } = await discover(world.files, paths, patterns, cwd);
   const counts: Record<TaskState, number> = { pending: 0, 'in-progress': 0, completed: 0, failed: 0 };
+  const states = new Map<Task, TaskState>();
+  for (const task of detailed ? tasks.toSorted(byNaturalOrder) : tasks) {
+    const listing = listings.get(task.directory);
+    if (!listing) throw new InvariantError(`the directory of ${task.label} was never listed`);
+    const state = stateOf(task.name, listing.marks);
+    counts[state]++;
+    if (detailed) states.set(task, state);
+  }
+  const directories = new Map<string, TaskDirectory>();
   const statuses: TaskStatus[] = [];
-  for (const task of tasks) {
-    const known = directories.get(task.directory);
-    if (!known) continue;
-    const described = await describe(world, known.directory, task, stateOf(task.name, known.names));
-    counts[described.state]++;
-    statuses.push(described);
+  for (const [task, state] of states) {
+    const { directory: path } = task;
+    const directory = directories.get(path) ?? (await describeDirectory(world.files, path));
+    directories.set(path, directory);
+    statuses.push(await describe(world, directory, task, state));
   }
   return { counts, total: tasks.length, tasks: statuses, refused };
 }

@@ -21,6 +21,7 @@ export interface TaskStatus {
 export interface StatusReport {
   readonly counts: Readonly<Record<TaskState, number>>;
   readonly total: number;
+  /** In natural order; none unless they were asked for. */
   readonly tasks: readonly TaskStatus[];
   readonly refused: readonly Refusal[];
 }

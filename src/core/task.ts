@@ -10,6 +10,7 @@
  *      └──────────────────────────────────┴─────────────────┘
  */
 import { isClaimId, type ClaimId } from './claim.ts';
+import { unreachable } from './unreachable.ts';
 
 export type TaskState = 'pending' | 'in-progress' | 'completed' | 'failed';
 
@@ -61,35 +62,105 @@ export function reservedPrefix(name: string): string | undefined {
 
 /** What a directory entry says about a task; `undefined` when it is no marker of ours. */
 export function parseMarker(name: string): Marker | undefined {
-  const after = (prefix: string, suffix = '') =>
-    name.length > prefix.length + suffix.length && name.startsWith(prefix) && name.endsWith(suffix)
-      ? name.slice(prefix.length, name.length - suffix.length)
-      : undefined;
-  const split = (text: string | undefined): [string, string] | undefined => {
-    const dot = text?.lastIndexOf('.') ?? -1;
-    return text && dot > 0 ? [text.slice(0, dot), text.slice(dot + 1)] : undefined;
-  };
-  const lock = after('.lock-');
-  if (lock) return { kind: 'lock', task: lock };
-  const mirror = after('in-progress-');
-  if (mirror) return { kind: 'mirror', task: mirror };
-  const completed = after('done_exec_log-', '.txt');
-  if (completed) return { kind: 'completed', task: completed };
-  const failed = after('failed_exec_log-', '.txt');
-  if (failed) return { kind: 'failed', task: failed };
-  const log = split(after('.exec_log-'));
+  // Asked of every name of every listing, and most are no markers: one look at the first character tells.
+  switch (name.charAt(0)) {
+    case '.':
+      return parseHidden(name);
+    case 'i':
+      return named('mirror', name, 'in-progress-');
+    case 'd':
+      return named('completed', name, 'done_exec_log-', '.txt');
+    case 'f':
+      return named('failed', name, 'failed_exec_log-', '.txt');
+    default:
+      return undefined;
+  }
+}
+
+function named(
+  kind: 'lock' | 'mirror' | 'completed' | 'failed',
+  name: string,
+  prefix: string,
+  suffix = '',
+): Marker | undefined {
+  const task = between(name, prefix, suffix);
+  return task === undefined ? undefined : { kind, task };
+}
+
+function parseHidden(name: string): Marker | undefined {
+  const lock = named('lock', name, '.lock-');
+  if (lock) return lock;
+  const log = splitAtLastDot(between(name, '.exec_log-'));
   if (log && isClaimId(log[1])) return { kind: 'running-log', task: log[0], claim: log[1] };
-  const right = split(after('.break-'));
+  const right = splitAtLastDot(between(name, '.break-'));
   if (right && isClaimId(right[0]) && /^[1-9]\d*$/.test(right[1]))
     return { kind: 'right', claim: right[0], n: Number(right[1]) };
   return undefined;
 }
 
+function between(name: string, prefix: string, suffix = ''): string | undefined {
+  return name.length > prefix.length + suffix.length && name.startsWith(prefix) && name.endsWith(suffix)
+    ? name.slice(prefix.length, name.length - suffix.length)
+    : undefined;
+}
+
+function splitAtLastDot(text: string | undefined): [string, string] | undefined {
+  const dot = text?.lastIndexOf('.') ?? -1;
+  return text && dot > 0 ? [text.slice(0, dot), text.slice(dot + 1)] : undefined;
+}
+
+/** What the names in one directory say of its tasks: which of them have which marker. */
+export class Marks {
+  readonly completed = new Set<string>();
+  readonly locked = new Set<string>();
+  readonly failed = new Set<string>();
+  /** The names themselves, of the markers that are looked at one by one. */
+  readonly mirrors: string[] = [];
+  readonly runningLogs: string[] = [];
+  readonly rights: string[] = [];
+
+  static of(names: Iterable<string>): Marks {
+    const marks = new Marks();
+    for (const name of names) marks.add(name);
+    return marks;
+  }
+
+  /** Takes the name in when it is a marker, and says which. */
+  add(name: string): Marker['kind'] | undefined {
+    const marker = parseMarker(name);
+    switch (marker?.kind) {
+      case undefined:
+        break;
+      case 'completed':
+        this.completed.add(marker.task);
+        break;
+      case 'lock':
+        this.locked.add(marker.task);
+        break;
+      case 'failed':
+        this.failed.add(marker.task);
+        break;
+      case 'mirror':
+        this.mirrors.push(name);
+        break;
+      case 'running-log':
+        this.runningLogs.push(name);
+        break;
+      case 'right':
+        this.rights.push(name);
+        break;
+      default:
+        return unreachable(marker);
+    }
+    return marker?.kind;
+  }
+}
+
 /** The state of a task, from one listing of its directory; the first match wins. */
-export function stateOf(task: string, listing: ReadonlySet<string>): TaskState {
-  if (listing.has(markerOf.completed(task))) return 'completed';
-  if (listing.has(markerOf.lock(task))) return 'in-progress';
-  if (listing.has(markerOf.failed(task))) return 'failed';
+export function stateOf(task: string, { completed, locked, failed }: Marks): TaskState {
+  if (completed.has(task)) return 'completed';
+  if (locked.has(task)) return 'in-progress';
+  if (failed.has(task)) return 'failed';
   return 'pending';
 }
 
@@ -101,6 +172,6 @@ export const MAX_PROMPT_BYTES = 1_048_576;
 const natural = new Intl.Collator('en', { numeric: true });
 
 /** Natural order (`bug-2` before `bug-10`), total and the same on every machine. */
-export function byNaturalOrder(a: Task, b: Task): number {
+export function byNaturalOrder(a: Pick<Task, 'label'>, b: Pick<Task, 'label'>): number {
   return natural.compare(a.label, b.label) || (a.label < b.label ? -1 : a.label > b.label ? 1 : 0);
 }

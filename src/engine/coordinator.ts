@@ -15,13 +15,14 @@ import { backoffMs } from '../core/retry.ts';
 import { markerOf, type Refusal, type Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { CodexCommand } from '../io/codex.ts';
-import { lookAtState, type TaskDirectory } from '../io/task-directory.ts';
+import { inTurns } from '../io/files.ts';
+import { lookAtState, type Listing, type TaskDirectory } from '../io/task-directory.ts';
 import type { DrainState } from './drain.ts';
-import { listStates, lookFirst, standingFor } from './first-look.ts';
+import { countStates, lookFirst, standingFor } from './first-look.ts';
 import type { AttemptNews, AttemptOrder, PriorResult } from './order.ts';
 import { directoryOf, Others } from './others.ts';
 import { LOOK_EVERY_MS } from './silence.ts';
-import { Standings, type Standing } from './standings.ts';
+import { ELSEWHERE, Standings, type Standing } from './standings.ts';
 import type { World } from './world.ts';
 
 export interface CoordinatorDeps {
@@ -35,6 +36,8 @@ export interface CoordinatorDeps {
   /** Locks in the run's directories that belong to none of its tasks. */
   readonly strays: readonly Task[];
   readonly directories: ReadonlyMap<string, TaskDirectory>;
+  /** What the directories held just now; emptied once it has been looked at. Without it they are listed. */
+  readonly listings?: Map<string, Listing>;
   readonly emit: (event: RunEvent) => void;
   readonly attempt: (order: AttemptOrder, onNews: (news: AttemptNews) => void) => Promise<Outcome>;
   readonly drainState: () => DrainState;
@@ -47,6 +50,7 @@ export class Coordinator {
   readonly #world: World;
   readonly #deps: CoordinatorDeps;
   readonly #others: Others;
+  /** Of all tasks but those that were completed when the run began, and stay so. */
   readonly #standings = new Standings();
   /** Results that were there when the run began, and that it may therefore supersede. */
   readonly #priors = new Map<Task, PriorResult>();
@@ -61,7 +65,7 @@ export class Coordinator {
   #problem: EnvironmentProblem | undefined;
   #bug: unknown;
   #wake: () => void = () => {};
-  #tally = { retries: 0, warnings: 0, refused: 0, usage: NO_USAGE };
+  #tally = { alreadyCompleted: 0, retries: 0, warnings: 0, refused: 0, usage: NO_USAGE };
 
   constructor(world: World, deps: CoordinatorDeps) {
     this.#world = world;
@@ -110,18 +114,22 @@ export class Coordinator {
   }
 
   async #begin(): Promise<void> {
-    const { options, tasks, emit, run, codexVersion, refused } = this.#deps;
-    const { states, counts, priors, unreleased } = await lookFirst(this.#world.files, tasks, options);
+    const { options, tasks, listings, emit, run, codexVersion, refused } = this.#deps;
+    const look = await lookFirst(this.#world.files, tasks, options, listings);
+    const { states, counts, priors, unreleased } = look;
+    listings?.clear(); // 100,000 tasks leave 300,000 names: memory that every new process would be slower for
+    this.#tally.alreadyCompleted = tasks.length - states.size;
     for (const [task, prior] of priors) this.#priors.set(task, prior);
     const over = {
       completed: { kind: 'over', how: 'already-completed' },
       failed: { kind: 'over', how: 'left-failed' },
     } as const;
-    for (const [task, state] of states)
+    await inTurns([...states], ([task, state]) =>
       this.#standings.move(
         task,
-        unreleased.has(task) ? { kind: 'elsewhere' } : standingFor(state, priors.get(task), over),
-      );
+        unreleased.has(task) ? ELSEWHERE : standingFor(state, priors.get(task), over),
+      ),
+    );
     emit({
       kind: 'run-started',
       run,
@@ -334,10 +342,10 @@ export class Coordinator {
   }
 
   async #summary(): Promise<RunSummary> {
-    const now = await listStates(this.#world.files, this.#deps.tasks);
     const standings = this.#standings;
+    const now = await countStates(this.#world.files, standings.notCompleted());
     return {
-      alreadyCompleted: standings.over('already-completed'),
+      alreadyCompleted: this.#tally.alreadyCompleted + standings.over('already-completed'),
       completed: standings.over('completed'),
       failed: standings.over('failed'),
       givenBack: standings.over('given-back'),

@@ -4,14 +4,15 @@
  */
 import { relative } from 'node:path';
 import type { RunOptions } from '../core/options.ts';
-import { markerOf, parseMarker, stateOf, type Task, type TaskState } from '../core/task.ts';
-import { listIfThere, lookAt, resultId, type Files } from '../io/files.ts';
+import { byNaturalOrder, markerOf, Marks, stateOf, type Task, type TaskState } from '../core/task.ts';
+import { inTurns, listIfThere, lookAt, resultId, type Files } from '../io/files.ts';
 import { readLogHeader } from '../io/result-log.ts';
-import { readPrompt } from '../io/task-directory.ts';
+import { readPrompt, type Listing } from '../io/task-directory.ts';
 import type { PriorResult } from './order.ts';
-import type { Standing } from './standings.ts';
+import { ELSEWHERE, READY, type Standing } from './standings.ts';
 
 export interface FirstLook {
+  /** In natural order; without the tasks that are completed, and stay so. */
   readonly states: ReadonlyMap<Task, TaskState>;
   readonly counts: Readonly<Record<TaskState, number>>;
   readonly priors: ReadonlyMap<Task, PriorResult>;
@@ -19,32 +20,43 @@ export interface FirstLook {
   readonly unreleased: ReadonlySet<Task>;
 }
 
+/** `listings` are of a moment ago. What has changed since is found out like any later change: by a look before each attempt. */
 export async function lookFirst(
   files: Files,
   tasks: readonly Task[],
   options: RunOptions,
+  listings?: ReadonlyMap<string, Pick<Listing, 'marks'>>,
 ): Promise<FirstLook> {
-  const listings = await listAll(files, tasks);
+  const marks = listings ? marksOf(listings) : await listAll(files, tasks);
+  const counts = noneYet();
+  const open: Task[] = [];
+  for (const task of tasks) {
+    const here = marks.get(task.directory) ?? NO_MARKS;
+    const state = stateOf(task.name, here);
+    counts[state]++;
+    const mayBeTaken = options.rerunCompleted || options.rerunChanged || here.locked.has(task.name);
+    if (state !== 'completed' || mayBeTaken) open.push(task);
+  }
   const states = new Map<Task, TaskState>();
   const priors = new Map<Task, PriorResult>();
   const unreleased = new Set<Task>();
-  for (const task of tasks) {
-    const listing = listings.get(task.directory) ?? new Set();
-    const state = stateOf(task.name, listing);
+  for (const task of open.sort(byNaturalOrder)) {
+    const { locked, failed } = marks.get(task.directory) ?? NO_MARKS;
+    const state = stateOf(task.name, marks.get(task.directory) ?? NO_MARKS);
     states.set(task, state);
-    if (state === 'completed' && listing.has(markerOf.lock(task.name))) unreleased.add(task);
+    if (state === 'completed' && locked.has(task.name)) unreleased.add(task);
     const again =
       state === 'completed' &&
       (options.rerunCompleted || (options.rerunChanged && (await isChanged(files, task))));
     const superseded = again
       ? 'completed'
-      : options.retryFailed && listing.has(markerOf.failed(task.name))
+      : options.retryFailed && failed.has(task.name)
         ? 'failed'
         : undefined;
     const id = superseded && (await identityOf(files, task, superseded));
     if (id !== undefined) priors.set(task, { state: superseded as PriorResult['state'], id });
   }
-  return { states, counts: countStates(states.values()), priors, unreleased };
+  return { states, counts, priors, unreleased };
 }
 
 /** Where a task stands for a run that finds it in this state; `completed` and `failed` say how, when it is not to be taken. */
@@ -53,39 +65,47 @@ export function standingFor(
   prior: PriorResult | undefined,
   over: { readonly completed: Standing & { kind: 'over' }; readonly failed: Standing & { kind: 'over' } },
 ): Standing {
-  if (state === 'pending') return { kind: 'ready' };
-  if (state === 'in-progress') return { kind: 'elsewhere' };
-  return prior?.state === state ? { kind: 'ready' } : over[state];
+  if (state === 'pending') return READY;
+  if (state === 'in-progress') return ELSEWHERE;
+  return prior?.state === state ? READY : over[state];
 }
 
-/** The state of each task, from one listing of each directory. */
-export async function listStates(
+/** How many of the tasks are in each state, from one listing of each directory. */
+export async function countStates(
   files: Files,
   tasks: readonly Task[],
 ): Promise<Readonly<Record<TaskState, number>>> {
-  const listings = await listAll(files, tasks);
-  return countStates(tasks.map((task) => stateOf(task.name, listings.get(task.directory) ?? new Set())));
+  const marks = await listAll(files, tasks);
+  const counts = noneYet();
+  await inTurns(
+    tasks,
+    ({ directory, name }) => void counts[stateOf(name, marks.get(directory) ?? NO_MARKS)]++,
+  );
+  return counts;
 }
+
+const noneYet = (): Record<TaskState, number> => ({
+  pending: 0,
+  'in-progress': 0,
+  completed: 0,
+  failed: 0,
+});
 
 /**
  * Locks in these directories that belong to none of the tasks: the file of theirs was deleted, or no pattern matches it.
  * Their owners may be dead all the same, and agents of theirs alive.
  */
-export async function findStrays(
-  files: Files,
-  directories: Iterable<string>,
+export function findStrays(
+  listings: ReadonlyMap<string, Pick<Listing, 'marks'>>,
   tasks: readonly Task[],
   cwd: string,
-): Promise<Task[]> {
-  const known = new Set(tasks.map(({ directory, name }) => `${directory}/${name}`));
-  const strays: Task[] = [];
-  for (const directory of directories)
-    for (const name of await listIfThere(files, directory)) {
-      const marker = parseMarker(name);
-      if (marker?.kind !== 'lock' || known.has(`${directory}/${marker.task}`)) continue;
-      strays.push({ directory, name: marker.task, label: relative(cwd, `${directory}/${marker.task}`) });
-    }
-  return strays;
+): Task[] {
+  const strays = new Map<string, Task>();
+  for (const [directory, { marks }] of listings)
+    for (const name of marks.locked)
+      strays.set(`${directory}/${name}`, { directory, name, label: relative(cwd, `${directory}/${name}`) });
+  if (strays.size > 0) for (const { directory, name } of tasks) strays.delete(`${directory}/${name}`);
+  return [...strays.values()].sort(byNaturalOrder);
 }
 
 /** The identity of a result that is there; `undefined` when there is none. */
@@ -98,21 +118,20 @@ export async function identityOf(
   return stat && resultId(stat);
 }
 
-function countStates(states: Iterable<TaskState>): Record<TaskState, number> {
-  const counts: Record<TaskState, number> = { pending: 0, 'in-progress': 0, completed: 0, failed: 0 };
-  for (const state of states) counts[state]++;
-  return counts;
-}
+const NO_MARKS = new Marks();
 
-async function listAll(
-  files: Files,
-  tasks: readonly Task[],
-): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
-  const listings = new Map<string, ReadonlySet<string>>();
+const marksOf = (listings: ReadonlyMap<string, Pick<Listing, 'marks'>>): ReadonlyMap<string, Marks> =>
+  new Map([...listings].map(([directory, { marks }]) => [directory, marks]));
+
+async function listAll(files: Files, tasks: readonly Task[]): Promise<ReadonlyMap<string, Marks>> {
+  const all = new Map<string, Marks>();
   for (const { directory } of tasks) {
-    if (!listings.has(directory)) listings.set(directory, await listIfThere(files, directory));
+    if (all.has(directory)) continue;
+    const marks = new Marks();
+    await inTurns(await listIfThere(files, directory), (name) => void marks.add(name));
+    all.set(directory, marks);
   }
-  return listings;
+  return all;
 }
 
 /** Whether the task file says something else than when its result was made. */

@@ -4,11 +4,11 @@
  * every other process; the order of the looks inside each is what makes it so. Whoever changes it runs `npm run model`.
  */
 import { basename } from 'node:path';
-import { markerOf, parseMarker, PRIVATE_DIRECTORY, type Marker } from '../core/task.ts';
+import { markerOf, Marks, parseMarker, PRIVATE_DIRECTORY } from '../core/task.ts';
 import { survivors } from '../io/sweep.ts';
 import { pruneEnded, putAside } from '../io/earlier-attempts.ts';
 import { listPrivate } from '../io/file-system.ts';
-import { listDirectory, lookAt, removeIfThere } from '../io/files.ts';
+import { inTurns, listDirectory, lookAt, removeIfThere, type Files } from '../io/files.ts';
 import { claimIdIn, readLock } from '../io/lock-file.ts';
 import { isTokenOfTheDead } from '../io/process-identity.ts';
 import { isOwnLog, readLogHeader } from '../io/result-log.ts';
@@ -23,26 +23,26 @@ export interface JanitorOptions {
   readonly all: boolean;
 }
 
-/** Returns the names that it removed or moved aside, relative to the directory. */
+/**
+ * Returns the names that it removed or moved aside, relative to the directory. `listed` is what somebody has listed
+ * before: the markers in it are looked at now, each as if this process had been stopped after its own listing.
+ */
 export async function tidy(
   world: World,
   directory: TaskDirectory,
   options: JanitorOptions = { dryRun: false, all: false },
+  listed?: Marks,
 ): Promise<string[]> {
-  const { names } = await listDirectory(world.files, directory.path);
-  const markers = [...names].map((name) => ({ name, marker: parseMarker(name) }));
-  const of = (kind: Marker['kind']) => markers.filter((entry) => entry.marker?.kind === kind);
+  const { rights, runningLogs, mirrors } = listed ?? (await listMarks(world.files, directory));
   const gone: string[] = [];
-  if (of('right').length > 0) gone.push(...(await tidyRights(world, directory, options.dryRun)));
-  for (const { name } of of('running-log'))
-    gone.push(...(await tidyLog(world, directory, name, options.dryRun)));
-  for (const { name, marker } of of('mirror')) {
-    if (
-      marker?.kind !== 'mirror' ||
-      (await lookAt(world.files, `${directory.path}/${markerOf.lock(marker.task)}`))
-    )
-      continue;
-    const isTask = names.has(marker.task); // a blank `in-progress-list.txt` beside no such task is a user's own
+  if (rights.length > 0) gone.push(...(await tidyRights(world, directory, options.dryRun)));
+  for (const name of runningLogs) gone.push(...(await tidyLog(world, directory, name, options.dryRun)));
+  for (const name of mirrors) {
+    const marker = parseMarker(name);
+    const isThere = async (beside: string) =>
+      (await lookAt(world.files, `${directory.path}/${beside}`)) !== undefined;
+    if (marker?.kind !== 'mirror' || (await isThere(markerOf.lock(marker.task)))) continue;
+    const isTask = await isThere(marker.task); // a blank `in-progress-list.txt` beside no such task is a user's own
     const removed = options.dryRun
       ? await isOwnLog(world.files, `${directory.path}/${name}`, isTask)
       : await removeMirror(world, directory, marker.task, isTask);
@@ -54,17 +54,19 @@ export async function tidy(
   return gone;
 }
 
+async function listMarks(files: Files, { path }: TaskDirectory): Promise<Marks> {
+  const marks = new Marks();
+  await inTurns((await listDirectory(files, path)).names, (name) => void marks.add(name));
+  return marks;
+}
+
 /** List the rights first, then read every lock: the other way round a right that was just taken could be removed. */
 async function tidyRights(world: World, directory: TaskDirectory, dryRun: boolean): Promise<string[]> {
   const { files } = world;
-  const rights = [...(await listDirectory(files, directory.path)).names].filter(
-    (name) => parseMarker(name)?.kind === 'right',
-  );
+  const { rights } = await listMarks(files, directory);
   const held = new Set<string>();
-  for (const name of (await listDirectory(files, directory.path)).names) {
-    const marker = parseMarker(name);
-    if (marker?.kind !== 'lock') continue;
-    const lock = await readLock(files, directory, marker.task);
+  for (const task of (await listMarks(files, directory)).locked) {
+    const lock = await readLock(files, directory, task);
     if (lock.kind === 'damaged') return []; // it may hold any claim
     const claim = claimIdIn(lock);
     if (claim) held.add(claim);
@@ -95,7 +97,7 @@ async function tidyLog(
   const { task, claim } = marker;
   const gone: string[] = [];
   const temporaries = await listPrivate(files, directory, 'tmp');
-  const drafts = [...temporaries].filter((temporary) => temporary.startsWith(`${claim}.`));
+  const drafts = temporaries.filter((temporary) => temporary.startsWith(`${claim}.`));
   if (drafts.some((draft) => !isTokenOfTheDead(draft.slice(claim.length + 1), me, table))) return [];
   for (const draft of dryRun ? [] : drafts) {
     const path = `${PRIVATE_DIRECTORY}/tmp/${draft}`;

@@ -24,16 +24,40 @@ export type Standing =
   | { readonly kind: 'held' }
   | { readonly kind: 'over'; readonly how: OverHow };
 
+/** One for all the tasks that stand there. */
+export const READY: Standing = { kind: 'ready' };
+export const ELSEWHERE: Standing = { kind: 'elsewhere' };
+
 export class Standings {
   readonly #standings = new Map<Task, Standing>();
   readonly #byKind = new Map<Standing['kind'], Set<Task>>();
+  readonly #over = new Map<OverHow, number>();
+  /** Goes through the tasks that are ready, however many have left: a new one would have to pass their places each time. */
+  #ready: Iterator<Task> | undefined;
+  #nextReady: Task | undefined;
 
   move(task: Task, standing: Standing): void {
-    const before = this.#standings.get(task);
-    if (before) this.#byKind.get(before.kind)?.delete(task);
+    this.#leave(task);
     this.#standings.set(task, standing);
-    const group = this.#byKind.get(standing.kind) ?? new Set();
-    this.#byKind.set(standing.kind, group.add(task));
+    if (standing.kind === 'over') this.#count(standing.how, 1);
+    else this.#group(standing.kind).add(task);
+  }
+
+  #leave(task: Task): void {
+    const before = this.#standings.get(task);
+    if (before?.kind === 'over') this.#count(before.how, -1);
+    else if (before) this.#group(before.kind).delete(task);
+    if (task === this.#nextReady) this.#nextReady = undefined;
+  }
+
+  #count(how: OverHow, more: 1 | -1): void {
+    this.#over.set(how, this.over(how) + more);
+  }
+
+  #group(kind: Standing['kind']): Set<Task> {
+    const group = this.#byKind.get(kind) ?? new Set();
+    this.#byKind.set(kind, group);
+    return group;
   }
 
   of(task: Task): Standing | undefined {
@@ -41,23 +65,33 @@ export class Standings {
   }
 
   /** The tasks that stand there, in the order in which they came. */
-  in(...kinds: readonly Standing['kind'][]): Task[] {
+  in(...kinds: readonly Exclude<Standing['kind'], 'over'>[]): Task[] {
     return kinds.flatMap((kind) => [...(this.#byKind.get(kind) ?? [])]);
   }
 
-  count(...kinds: readonly Standing['kind'][]): number {
+  count(...kinds: readonly Exclude<Standing['kind'], 'over'>[]): number {
     return kinds.reduce((sum, kind) => sum + (this.#byKind.get(kind)?.size ?? 0), 0);
   }
 
   /** The first that is ready. */
   nextReady(): Task | undefined {
-    return this.#byKind.get('ready')?.values().next().value;
+    if (this.#nextReady) return this.#nextReady;
+    this.#ready ??= this.#group('ready').values();
+    const { value, done } = this.#ready.next();
+    if (done) this.#ready = undefined; // it has said so, and would not see those that come later
+    this.#nextReady = done ? undefined : value;
+    return this.#nextReady;
   }
 
   over(how: OverHow): number {
-    return this.in('over').filter((task) => {
-      const standing = this.#standings.get(task);
-      return standing?.kind === 'over' && standing.how === how;
-    }).length;
+    return this.#over.get(how) ?? 0;
+  }
+
+  /** All but those that are over and completed, as far as this run knows. */
+  notCompleted(): Task[] {
+    const tasks: Task[] = [];
+    for (const [task, standing] of this.#standings)
+      if (standing.kind !== 'over' || standing.how !== 'completed') tasks.push(task);
+    return tasks;
   }
 }

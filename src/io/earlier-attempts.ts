@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { isClaimId, MOST_ATTEMPTS, newClaimId, type ClaimId } from '../core/claim.ts';
 import { isErrno } from '../core/errors.ts';
 import { markerOf, PRIVATE_DIRECTORY } from '../core/task.ts';
-import { listIfThere, lookAt, removeIfThere, type Files } from './files.ts';
+import { inTurns, listIfThere, lookAt, removeIfThere, type Files } from './files.ts';
 import { listPrivate, makePrivateDirectory, mustNotLeadAway } from './file-system.ts';
 import { readLogHeader } from './result-log.ts';
 import type { TaskDirectory } from './task-directory.ts';
@@ -42,7 +42,8 @@ export interface History {
 }
 
 const KEPT_PER_TASK = 20;
-const hashOf = (task: string) => createHash('sha256').update(task).digest('hex').slice(0, 16);
+const HASH_LENGTH = 16;
+const hashOf = (task: string) => createHash('sha256').update(task).digest('hex').slice(0, HASH_LENGTH);
 const endedDirectory = (directory: TaskDirectory) => `${directory.path}/${PRIVATE_DIRECTORY}/ended`;
 
 /** Where the raw events (`jsonl`) and the raw stderr of an attempt are kept, out of sight: names in the folder `raw`. */
@@ -75,7 +76,7 @@ function parseEnded(name: string): (EndedAttempt & { readonly hash: string }) | 
 /** Counts a task's earlier attempts. A published result ends a series: retries and deaths are counted after it. */
 export async function readHistory(files: Files, directory: TaskDirectory, task: string): Promise<History> {
   const hash = hashOf(task);
-  const ended = [...(await listIfThere(files, endedDirectory(directory)))]
+  const ended = (await listIfThere(files, endedDirectory(directory)))
     .filter((name) => name.startsWith(hash))
     .map(parseEnded)
     .filter((entry) => entry !== undefined);
@@ -167,20 +168,13 @@ export async function pruneEnded(
   const removed: string[] = [];
   const removedClaims = new Set<ClaimId>();
   for (const folder of ['ended', 'raw'] as const) {
-    const byTask = new Map<string, { name: string; attempt: number }[]>();
-    for (const name of await listPrivate(files, directory, folder)) {
-      const match = /^([0-9a-f]{16})\.(\d+)\./.exec(name);
-      if (!match?.[1]) continue;
-      const group = byTask.get(match[1]) ?? [];
-      group.push({ name, attempt: Number(match[2]) });
-      byTask.set(match[1], group);
-    }
-    for (const group of byTask.values()) {
-      group.sort((a, b) => b.attempt - a.attempt);
-      const perAttempt = folder === 'raw' ? 2 : 1;
+    const kept = KEPT_PER_TASK * (folder === 'raw' ? 2 : 1);
+    const mayAllGo = all && (folder === 'ended' || removedClaims.size > 0);
+    for (const group of await listByTask(files, directory, folder, mayAllGo ? 0 : kept)) {
+      group.sort((a, b) => b.attempt - a.attempt || (a.name < b.name ? -1 : 1));
       for (const [index, { name }] of group.entries()) {
         const claim = name.split('.')[2] ?? '';
-        const isOld = index >= KEPT_PER_TASK * perAttempt;
+        const isOld = index >= kept;
         if (!isOld && !(all && (folder === 'ended' || removedClaims.has(claim)))) continue;
         removedClaims.add(claim);
         const path = `${folder}/${name}`;
@@ -190,4 +184,29 @@ export async function pruneEnded(
     }
   }
   return removed;
+}
+
+/** The names of each task that has more than so many of them there: most have a few, and there may be many tasks. */
+async function listByTask(
+  files: Files,
+  directory: TaskDirectory,
+  folder: 'ended' | 'raw',
+  moreThan: number,
+): Promise<Iterable<{ name: string; attempt: number }[]>> {
+  const names = await listPrivate(files, directory, folder);
+  const counts = new Map<string, number>();
+  await inTurns(names, (name) => {
+    const hash = name.slice(0, HASH_LENGTH);
+    counts.set(hash, (counts.get(hash) ?? 0) + 1);
+  });
+  const groups = new Map<string, { name: string; attempt: number }[]>();
+  await inTurns(names, (name) => {
+    if ((counts.get(name.slice(0, HASH_LENGTH)) ?? 0) <= moreThan) return;
+    const match = /^([0-9a-f]{16})\.(\d+)\./.exec(name);
+    if (!match?.[1]) return;
+    const group = groups.get(match[1]) ?? [];
+    group.push({ name, attempt: Number(match[2]) });
+    groups.set(match[1], group);
+  });
+  return groups.values();
 }

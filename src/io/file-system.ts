@@ -201,12 +201,12 @@ export async function listPrivate(
   files: Files,
   directory: TaskDirectory,
   folder: PrivateFolder,
-): Promise<ReadonlySet<string>> {
+): Promise<readonly string[]> {
   const path = `${directory.path}/${PRIVATE_DIRECTORY}/${folder}`;
   try {
     await mustNotLeadAway(files, path);
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return new Set();
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
     throw error;
   }
   return listIfThere(files, path);

@@ -3,7 +3,7 @@
  * the Nth call fails. Each verb is one system call; nothing here retries, except a short write, which is continued.
  */
 import fse from 'fs-extra';
-import { constants, writeSync, type BigIntStats } from 'node:fs';
+import { constants, writeSync, type BigIntStats, type Dirent } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { isErrno, isStorageError } from '../core/errors.ts';
 
@@ -26,8 +26,74 @@ export interface Files {
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
   mkdir(path: string): Promise<void>;
-  /** Entry names as bytes: a name need not be UTF-8. */
-  readdir(path: string): Promise<Buffer[]>;
+  /** Reads in portions, and gives way between them: a directory may have hundreds of thousands of entries. */
+  readdir(path: string): Promise<Entries>;
+}
+
+/** What an entry is, as its directory says. */
+type EntryKind = 'file' | 'directory' | 'other';
+
+/** A directory, read once. */
+export interface Entries {
+  /** A character for each byte: a name need not be UTF-8. */
+  readonly names: readonly string[];
+  /** Of those that are no regular files. */
+  readonly odd: ReadonlyMap<string, EntryKind>;
+}
+
+type Typed = Pick<Dirent, 'isFile' | 'isDirectory'>;
+const kindOf = (entry: Typed): EntryKind =>
+  entry.isFile() ? 'file' : entry.isDirectory() ? 'directory' : 'other';
+
+/** For whoever reads a directory in another way. */
+export function entriesOf(dirents: Iterable<Typed & { readonly name: string }>): Entries {
+  const names: string[] = [];
+  const odd = new Map<string, EntryKind>();
+  for (const dirent of dirents) {
+    names.push(dirent.name);
+    if (!dirent.isFile()) odd.set(dirent.name, kindOf(dirent));
+  }
+  return { names, odd };
+}
+
+/** Entries that Node reads at once; what it has read it hands out one by one, without another system call. */
+const PORTION = 1_024;
+
+async function readEntries(path: string): Promise<Entries> {
+  const names: string[] = [];
+  const odd = new Map<string, EntryKind>();
+  const directory = await fse.opendir(path, { encoding: 'latin1' as BufferEncoding, bufferSize: PORTION });
+  try {
+    for (let entry = await directory.read(); entry; entry = await directory.read()) {
+      for (let taken = 1; entry; taken++) {
+        names.push(entry.name);
+        if (!entry.isFile()) odd.set(entry.name, kindOf(entry));
+        if (taken === PORTION) break;
+        entry = directory.readSync();
+      }
+    }
+  } finally {
+    await directory.close();
+  }
+  return { names, odd };
+}
+
+async function readNamesThenKinds(path: string): Promise<Entries> {
+  const names: string[] = [];
+  const odd = new Map<string, EntryKind>();
+  for (const name of await fse.readdir(path, 'latin1')) {
+    try {
+      const stat = await fse.lstat(
+        Buffer.from(`${Buffer.from(path, 'utf8').toString('latin1')}/${name}`, 'latin1'),
+      );
+      if (!stat.isFile()) odd.set(name, kindOf(stat));
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+      continue; // it is gone again
+    }
+    names.push(name);
+  }
+  return { names, odd };
 }
 
 export const realFiles: Files = {
@@ -50,7 +116,16 @@ export const realFiles: Files = {
   rename: (from, to) => fse.rename(from, to),
   unlink: (path) => fse.unlink(path),
   mkdir: (path) => fse.mkdir(path, { recursive: false, mode: 0o700 }),
-  readdir: (path) => fse.readdir(path, { encoding: 'buffer' }),
+  readdir: async (path) => {
+    try {
+      return await readEntries(path);
+    } catch (error) {
+      // Out of descriptors, which fs-extra's own readdir waits for; or a file system that does not tell what entries are.
+      if (isErrno(error, 'EMFILE', 'ENFILE') || (error as NodeJS.ErrnoException).syscall === 'lstat')
+        return readNamesThenKinds(path);
+      throw error;
+    }
+  },
 };
 
 /** Exclusive create, for reading and writing; never through a symbolic link. */
@@ -222,29 +297,58 @@ export function resultId({ dev, ino, mtimeNs }: BigIntStats): string {
   return `${dev}:${ino}:${mtimeNs}`;
 }
 
-/** Entry names of a directory. `notUtf8` are those that are not UTF-8, shown with replacement characters. */
-export interface Listing {
-  readonly names: ReadonlySet<string>;
-  readonly notUtf8: readonly string[];
+/** The entries of a directory by their names. */
+export interface EntryNames {
+  /** Those that are UTF-8. */
+  readonly names: readonly string[];
+  /** Of those in `names` that are no regular files. */
+  readonly odd: ReadonlyMap<string, EntryKind>;
+  /** Names that are not UTF-8, shown with replacement characters. */
+  readonly notUtf8: ReadonlyMap<string, EntryKind>;
 }
 
-export async function listDirectory(files: Files, path: string): Promise<Listing> {
-  const names = new Set<string>();
-  const notUtf8: string[] = [];
-  for (const bytes of await files.readdir(path)) {
-    const name = bytes.toString('utf8');
-    if (Buffer.from(name, 'utf8').equals(bytes)) names.add(name);
-    else notUtf8.push(name);
-  }
-  return { names, notUtf8 };
+// oxlint-disable-next-line no-control-regex -- that is what ASCII is
+const BEYOND_ASCII = /[^\0-\x7f]/;
+
+export async function listDirectory(files: Files, path: string): Promise<EntryNames> {
+  const entries = await files.readdir(path);
+  const names: string[] = [];
+  const odd = new Map<string, EntryKind>();
+  const notUtf8 = new Map<string, EntryKind>();
+  await inTurns(entries.names, (raw) => {
+    const kind = entries.odd.get(raw);
+    let name = raw;
+    if (BEYOND_ASCII.test(raw)) {
+      const bytes = Buffer.from(raw, 'latin1');
+      name = bytes.toString('utf8');
+      if (!Buffer.from(name, 'utf8').equals(bytes)) {
+        notUtf8.set(name, kind ?? 'file');
+        return;
+      }
+    }
+    names.push(name);
+    if (kind) odd.set(name, kind);
+  });
+  return { names, odd, notUtf8 };
 }
 
-/** As `listDirectory`; nothing when the directory is not there. */
-export async function listIfThere(files: Files, path: string): Promise<ReadonlySet<string>> {
+/** Names of entries; none when the directory is not there. */
+export async function listIfThere(files: Files, path: string): Promise<readonly string[]> {
   try {
     return (await listDirectory(files, path)).names;
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return new Set();
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
     throw error;
+  }
+}
+
+/** How many a loop takes before it lets others have their turn: about a millisecond's worth. */
+const TURN = 4_096;
+
+/** A long loop that holds nobody up: whoever waits for the thread gets it in between. */
+export async function inTurns<T>(items: readonly T[], take: (item: T) => void): Promise<void> {
+  for (let start = 0; start < items.length; start += TURN) {
+    if (start > 0) await new Promise((resolve) => setImmediate(resolve));
+    for (const item of items.slice(start, start + TURN)) take(item);
   }
 }

@@ -1,14 +1,15 @@
 /** The directory as the user sees it: which files are tasks, and what a task says. */
 import { createHash } from 'node:crypto';
-import { readdir, type Dirent } from 'node:fs';
+import type { readdir } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
+import { callbackify } from 'node:util';
 import { glob } from 'tinyglobby';
 import type { PromptSource } from '../core/claim.ts';
 import { isErrno, UsageError } from '../core/errors.ts';
 import {
-  byNaturalOrder,
   markerOf,
+  Marks,
   MAX_NAME_BYTES,
   MAX_PROMPT_BYTES,
   parseMarker,
@@ -20,12 +21,13 @@ import {
 } from '../core/task.ts';
 import {
   describeType,
+  inTurns,
   listDirectory,
   lookAt,
   readSmall,
   type BigIntStats,
+  type EntryNames,
   type Files,
-  type Listing,
 } from './files.ts';
 
 /** A directory with tasks, after its file system has passed the self-test (`openTaskDirectory`). Plain data: it crosses threads. */
@@ -42,12 +44,35 @@ export interface TaskDirectory {
 export const temporaryPath = (directory: TaskDirectory, name: string) =>
   `${directory.path}/${PRIVATE_DIRECTORY}/tmp/${name}`;
 
+/** A task directory, read once: for a directory of 100,000 tasks that is most of what a run with nothing to do costs. */
+export interface Listing extends Pick<EntryNames, 'odd' | 'notUtf8'> {
+  readonly marks: Marks;
+  /** The names that may be those of task files: all but markers. A mirror may be a file of the user's own. */
+  readonly candidates: readonly string[];
+  /** When the directory was last changed before it was read, by its own clock; ns. */
+  readonly changedAt: bigint;
+}
+
+async function listTaskDirectory(files: Files, path: string): Promise<Listing> {
+  const changedAt = (await lookAt(files, path))?.mtimeNs ?? -1n;
+  const { names, odd, notUtf8 } = await listDirectory(files, path);
+  const marks = new Marks();
+  const candidates: string[] = [];
+  await inTurns(names, (name) => {
+    const kind = marks.add(name);
+    if (kind === undefined || kind === 'mirror') candidates.push(name);
+  });
+  return { marks, candidates, odd, notUtf8, changedAt };
+}
+
 export interface Discovery {
-  /** In natural order, each once, however its path was spelled. */
+  /** Each once, however its path was spelled; in no order. */
   readonly tasks: readonly Task[];
   readonly refused: readonly Refusal[];
   /** Where they are; `whole` are the directories that were given as such, and so stand for everything in them. */
   readonly directories: ReadonlyMap<string, 'whole' | 'named'>;
+  /** What each of these directories held when it was read. Large: to be forgotten once it has been looked at. */
+  readonly listings: Map<string, Listing>;
 }
 
 /**
@@ -61,27 +86,7 @@ export async function discover(
   patterns: readonly string[],
   cwd: string,
 ): Promise<Discovery> {
-  const tasks = new Map<string, Task>();
-  const refused = new Map<string, Refusal>();
-  const directories = new Map<string, 'whole' | 'named'>();
-  const listings = new Map<string, Listing>();
-  const listingOf = async (directory: string) => {
-    const known = listings.get(directory);
-    if (known) return known;
-    const listing = await listDirectory(files, directory);
-    listings.set(directory, listing);
-    return listing;
-  };
-  const labelOf = (path: string) => relative(cwd, path) || '.';
-  const refuse = (path: string, why: string) => void refused.set(path, { label: labelOf(path), why });
-  const add = async (directory: string, name: string, stat: BigIntStats | undefined) => {
-    const path = join(directory, name);
-    const why = whyNotATask(name, stat, await listingOf(directory));
-    if (why === 'marker') return;
-    if (why) refuse(path, why);
-    else tasks.set(path, { directory, name, label: labelOf(path) });
-  };
-
+  const places = new Places(files, cwd);
   for (const given of paths.length === 0 ? ['.'] : paths) {
     const path = resolve(cwd, given);
     const stat = await lookAt(files, path);
@@ -95,20 +100,123 @@ export async function discover(
     }
     if (isDirectory) {
       const directory = await realpath(path);
-      await listingOf(directory);
-      directories.set(directory, 'whole');
-      for (const found of await globIn(directory, patterns)) {
-        const inner = join(directory, dirname(found));
-        directories.set(inner, 'whole');
-        await add(inner, basename(found), await lookAt(files, join(directory, found)));
-      }
+      await places.at(directory, 'whole');
+      const matches = await globIn(directory, patterns, async (inner) => (await places.at(inner)).listing);
+      for (const [inner, names] of byDirectory(matches))
+        await addMatches(places, await places.at(join(directory, inner), 'whole'), names);
     } else {
-      const directory = await realpath(dirname(path));
-      directories.set(directory, directories.get(directory) ?? 'named');
-      await add(directory, basename(path), stat);
+      await add(places, await places.at(await realpath(dirname(path)), 'named'), basename(path), stat);
     }
   }
-  return { tasks: [...tasks.values()].sort(byNaturalOrder), refused: [...refused.values()], directories };
+  return places.discovery(paths.length > 1);
+}
+
+interface Place {
+  readonly directory: string;
+  /** What a label begins with. */
+  readonly prefix: string;
+  readonly listing: Listing;
+  /** Undefined where a glob has only passed through. */
+  extent: 'whole' | 'named' | undefined;
+  readonly tasks: Task[];
+}
+
+/** The directories that a discovery comes to, each read once. */
+class Places {
+  readonly files: Files;
+  readonly #cwd: string;
+  readonly #places = new Map<string, Promise<Place>>();
+  readonly #refused = new Map<string, Refusal>();
+
+  constructor(files: Files, cwd: string) {
+    this.files = files;
+    this.#cwd = cwd;
+  }
+
+  async at(directory: string, extent?: 'whole' | 'named'): Promise<Place> {
+    const coming = this.#places.get(directory) ?? this.#come(directory);
+    this.#places.set(directory, coming);
+    coming.catch(() => this.#places.delete(directory)); // the glob passes over what it may not read
+    const place = await coming;
+    if (place.extent !== 'whole') place.extent = extent ?? place.extent;
+    return place;
+  }
+
+  async #come(directory: string): Promise<Place> {
+    const way = relative(this.#cwd, directory);
+    const listing = await listTaskDirectory(this.files, directory);
+    return { directory, prefix: way === '' ? '' : `${way}/`, listing, extent: undefined, tasks: [] };
+  }
+
+  refuse({ directory, prefix }: Place, name: string, why: string): void {
+    this.#refused.set(join(directory, name), { label: prefix + name, why });
+  }
+
+  async discovery(mayRepeat: boolean): Promise<Discovery> {
+    const tasks: Task[][] = [];
+    const directories = new Map<string, 'whole' | 'named'>();
+    const listings = new Map<string, Listing>();
+    for (const [path, coming] of this.#places) {
+      const place = await coming;
+      if (!place.extent) continue;
+      directories.set(path, place.extent);
+      listings.set(path, place.listing);
+      tasks.push(
+        mayRepeat ? [...new Map(place.tasks.map((task) => [task.name, task])).values()] : place.tasks,
+      );
+    }
+    return {
+      tasks: new Array<Task>().concat(...tasks),
+      refused: [...this.#refused.values()],
+      directories,
+      listings,
+    };
+  }
+}
+
+/** What the glob found, by the directories it is in, relative to the glob's own. */
+function byDirectory(matches: readonly string[]): Map<string, string[]> {
+  const names = new Map<string, string[]>();
+  for (const match of matches) {
+    const slash = match.lastIndexOf('/');
+    const directory = match.slice(0, Math.max(0, slash));
+    const group = names.get(directory);
+    if (group) group.push(match.slice(slash + 1));
+    else names.set(directory, [match.slice(slash + 1)]);
+  }
+  return names;
+}
+
+/** Task files that are looked at together. */
+const LOOKS_AT_ONCE = 64;
+
+/**
+ * A task that is completed is one without a look at its file: only a run that takes it again reads it, and refuses then
+ * what is no prompt.
+ */
+async function addMatches(places: Places, place: Place, names: readonly string[]): Promise<void> {
+  const { directory, prefix, listing, tasks } = place;
+  const isPlain = (name: string) =>
+    listing.marks.completed.has(name) && !listing.odd.has(name) && !isTooLong(name) && !reservedPrefix(name);
+  const others: string[] = [];
+  for (const name of names) {
+    if (isPlain(name)) tasks.push({ directory, name, label: prefix + name });
+    else others.push(name);
+  }
+  for (let start = 0; start < others.length; start += LOOKS_AT_ONCE) {
+    const looks = others
+      .slice(start, start + LOOKS_AT_ONCE)
+      .map(async (name) => [name, await lookAt(places.files, join(directory, name))] as const);
+    for (const [name, stat] of await Promise.all(looks)) await add(places, place, name, stat);
+  }
+}
+
+async function add(places: Places, place: Place, name: string, stat: BigIntStats | undefined): Promise<void> {
+  const { directory, prefix, listing, tasks } = place;
+  if (await isMarkerBeside(places.files, place, name)) return;
+  const why = whyNotATask(name, stat, listing);
+  if (why) places.refuse(place, name, why);
+  else tasks.push({ directory, name, label: prefix + name });
 }
 
 /** Where the glob believes that it is: it turns the backslashes of a real path into slashes, and reads another directory. */
@@ -123,26 +231,36 @@ const showLineEnds = (name: string) =>
     return String.fromCharCode(low < 0x20 ? low : 0x2000 + low);
   });
 
-/** What matches in a directory, relative to it. Whatever is no directory counts as a file: a link or a pipe is refused, not passed over. */
-async function globIn(directory: string, patterns: readonly string[]): Promise<string[]> {
-  const readEntries = (
-    path: string,
-    options: { withFileTypes: true },
-    done: (error: NodeJS.ErrnoException | null, entries: Dirent[]) => void,
-  ) =>
-    readdir(join(directory, showLineEnds(relative(GLOB_ROOT, path))), options, (error, entries) => {
-      for (const entry of error ? [] : entries)
-        Object.assign(entry, {
-          name: hideLineEnds(entry.name),
-          isFile: () => !entry.isDirectory(),
-          isSymbolicLink: () => false,
-        });
-      done(error, entries);
-    });
+const yes = () => true;
+const no = () => false;
+
+/** As the glob asks for it. Whatever is no directory counts as a file: a link or a pipe is refused, not passed over. */
+const entry = (name: string, isDirectory: boolean) => ({
+  name: hideLineEnds(name),
+  isFile: isDirectory ? no : yes,
+  isDirectory: isDirectory ? yes : no,
+  isSymbolicLink: no,
+});
+
+/** What matches in a directory, relative to it; the glob sees what `listingOf` says, and so reads nothing twice. */
+async function globIn(
+  directory: string,
+  patterns: readonly string[],
+  listingOf: (directory: string) => Promise<Listing>,
+): Promise<string[]> {
+  const readEntries = callbackify(async (path: string) => {
+    const inner = join(directory, showLineEnds(relative(GLOB_ROOT, path)));
+    const { candidates, odd, notUtf8 } = await listingOf(inner);
+    const entries = candidates.map((name) => entry(name, odd.get(name) === 'directory'));
+    for (const [name, kind] of notUtf8) if (kind !== 'directory') entries.push(entry(name, false));
+    return entries;
+  });
+  const readForGlob = (path: string, _options: unknown, done: Parameters<typeof readEntries>[1]) =>
+    readEntries(path, done);
   const found = await glob(patterns.map(hideLineEnds), {
     cwd: GLOB_ROOT,
     ignore: [`**/${PRIVATE_DIRECTORY}/**`],
-    fs: { readdir: readEntries as unknown as typeof readdir },
+    fs: { readdir: readForGlob as unknown as typeof readdir },
     onlyFiles: true,
     followSymbolicLinks: false,
     expandDirectories: false,
@@ -164,7 +282,7 @@ export async function isEntry(files: Files, path: string): Promise<boolean> {
 /** Whether a path that is not there is the name of a file as Node shows it when its bytes are not UTF-8. */
 async function isNotUtf8(files: Files, path: string): Promise<boolean> {
   if (!basename(path).includes('\ufffd') || !(await leadsToDirectory(dirname(path)))) return false;
-  return (await listDirectory(files, dirname(path))).notUtf8.includes(basename(path));
+  return (await listDirectory(files, dirname(path))).notUtf8.has(basename(path));
 }
 
 async function leadsToDirectory(path: string): Promise<boolean> {
@@ -177,32 +295,36 @@ async function leadsToDirectory(path: string): Promise<boolean> {
   }
 }
 
-/** `marker` for a name that is ours to pass over; a sentence for what cannot be a task; `undefined` for a task. */
+const isTooLong = (name: string) =>
+  name.length * 3 > MAX_NAME_BYTES && Buffer.byteLength(name) > MAX_NAME_BYTES;
+
+/** A sentence for what cannot be a task; `undefined` for a task. */
 function whyNotATask(
   name: string,
   stat: BigIntStats | undefined,
-  { names, notUtf8 }: Listing,
+  { notUtf8 }: Pick<EntryNames, 'notUtf8'>,
 ): string | undefined {
-  if (isMarkerBeside(name, names)) return 'marker';
-  if (!stat) return notUtf8.includes(name) ? 'has a name that is not UTF-8' : 'is gone';
+  if (!stat) return notUtf8.has(name) ? 'has a name that is not UTF-8' : 'is gone';
   if (!stat.isFile()) return `is ${describeType(stat)}, not a regular file`;
   const prefix = reservedPrefix(name);
   if (prefix) return `has a name that begins with ${prefix}, which is reserved for markers; rename it`;
-  const bytes = Buffer.byteLength(name);
-  if (bytes > MAX_NAME_BYTES)
-    return `has a name of ${bytes} bytes, and ${MAX_NAME_BYTES} is the longest that leaves room for its markers`;
+  if (isTooLong(name))
+    return `has a name of ${Buffer.byteLength(name)} bytes, and ${MAX_NAME_BYTES} is the longest that leaves room for its markers`;
   if (stat.size === 0n) return 'is empty';
   if (stat.size > MAX_PROMPT_BYTES)
     return `has ${stat.size} bytes, and Codex takes at most ${MAX_PROMPT_BYTES}`;
   return undefined;
 }
 
-/** A user's own `in-progress-report.md` is refused aloud; one that stands beside `report.md` is its marker. */
-function isMarkerBeside(name: string, listing: ReadonlySet<string>): boolean {
+/** A name that is ours to pass over. A user's own `in-progress-report.md` is not; one beside `report.md` is its marker. */
+async function isMarkerBeside(files: Files, { directory, listing }: Place, name: string): Promise<boolean> {
   const marker = parseMarker(name);
   if (!marker) return name === PRIVATE_DIRECTORY;
+  if (marker.kind !== 'mirror') return true;
   // A task file that was deleted while it ran leaves its markers for a moment.
-  return marker.kind !== 'mirror' || listing.has(marker.task) || listing.has(markerOf.lock(marker.task));
+  return (
+    listing.marks.locked.has(marker.task) || (await lookAt(files, join(directory, marker.task))) !== undefined
+  );
 }
 
 export type PromptRead =

@@ -4,6 +4,7 @@ import { newClaimId } from '../../src/core/claim.ts';
 import {
   byNaturalOrder,
   markerOf,
+  Marks,
   MAX_NAME_BYTES,
   parseMarker,
   reservedPrefix,
@@ -152,7 +153,7 @@ test('the state of a task follows from one listing, and the first marker of comp
     [[completed('other.md'), lock('fix.md2'), failed('Fix.md')], 'pending'],
   ];
   for (const [names, state] of table)
-    assert.equal(stateOf(task, new Set([task, ...names])), state, names.join(' + '));
+    assert.equal(stateOf(task, Marks.of([task, ...names])), state, names.join(' + '));
 });
 
 const labelled = (label: string): Task => ({ directory: '/', name: label, label });

@@ -17,7 +17,7 @@ test('a task stands in one place, and leaves the last when it moves', () => {
     assert.deepEqual(standings.of(A), { kind });
     assert.deepEqual(standings.in(kind), [A]);
     assert.equal(
-      standings.count('ready', 'running', 'reaping', 'elsewhere', 'suspect', 'held', 'delayed', 'over'),
+      standings.count('ready', 'running', 'reaping', 'elsewhere', 'suspect', 'held', 'delayed'),
       1,
     );
   }
@@ -34,6 +34,34 @@ test('the next task is the first that became ready, and one that comes back goes
   assert.equal(standings.nextReady(), B);
   standings.move(A, { kind: 'ready' });
   assert.deepEqual(standings.in('ready'), [B, C, A]);
+});
+
+test('whoever is asked for the next task again and again names each once, those that came meanwhile last', () => {
+  const standings = new Standings();
+  const next = () => {
+    const task = standings.nextReady();
+    if (task) standings.move(task, { kind: 'running' });
+    return task;
+  };
+  for (const task of [A, B]) standings.move(task, { kind: 'ready' });
+  assert.equal(next(), A);
+  standings.move(C, { kind: 'ready' });
+  standings.move(B, { kind: 'elsewhere' });
+  assert.equal(next(), C);
+  assert.equal(next(), undefined);
+  standings.move(B, { kind: 'ready' });
+  standings.move(A, { kind: 'ready' });
+  assert.equal(standings.nextReady(), B);
+  standings.move(B, { kind: 'ready' });
+  assert.deepEqual([next(), next(), next()], [A, B, undefined]);
+});
+
+test('what is not completed by this run is named, wherever it stands', () => {
+  const standings = new Standings();
+  standings.move(A, { kind: 'over', how: 'completed' });
+  standings.move(B, { kind: 'over', how: 'failed' });
+  standings.move(C, { kind: 'elsewhere' });
+  assert.deepEqual(standings.notCompleted(), [B, C]);
 });
 
 test('tasks of several kinds are listed and counted together', () => {

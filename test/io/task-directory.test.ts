@@ -13,7 +13,14 @@ import {
 import { test, type TestContext } from 'node:test';
 import { newClaimId } from '../../src/core/claim.ts';
 import { UsageError } from '../../src/core/errors.ts';
-import { markerOf, MAX_NAME_BYTES, MAX_PROMPT_BYTES } from '../../src/core/task.ts';
+import {
+  byNaturalOrder,
+  markerOf,
+  Marks,
+  MAX_NAME_BYTES,
+  MAX_PROMPT_BYTES,
+  stateOf,
+} from '../../src/core/task.ts';
 import { realFiles } from '../../src/io/files.ts';
 import { discover, isUnchanged, lookAtState, readPrompt } from '../../src/io/task-directory.ts';
 import { scratch } from '../rig/scratch.ts';
@@ -29,7 +36,8 @@ function tree(t: TestContext, files: readonly string[] = []) {
   };
   for (const name of files) put(name);
   const find = async (paths: readonly string[] = [], patterns: readonly string[] = ['*.md'], from = cwd) => {
-    const { tasks, refused, directories } = await discover(realFiles, paths, patterns, from);
+    const { tasks: found, refused, directories } = await discover(realFiles, paths, patterns, from);
+    const tasks = found.toSorted(byNaturalOrder);
     return { labels: tasks.map(({ label }) => label), tasks, refused, directories };
   };
   return { cwd, put, find };
@@ -169,6 +177,40 @@ test('what cannot be a task is refused with the reason, whether it was named or 
     assert.deepEqual(why, new Map(expected));
     assert.deepEqual(found.labels.toSorted(), accepted.toSorted());
   }
+});
+
+test('a directory of completed tasks is read once, and their files are not looked at', async (t) => {
+  const names = Array.from({ length: 200 }, (_, i) => `task-${i}.md`);
+  const { cwd, put } = tree(t, ['new.md', 'notes.txt', ...names, ...names.map(markerOf.completed)]);
+  put('task-7.md', ''); // emptied since; a run that takes it again reads it, and refuses it then
+  const calls: string[] = [];
+  const files = filesWith({
+    lstat: (path) => {
+      calls.push(path.slice(cwd.length));
+      return realFiles.lstat(path);
+    },
+    readdir: (path) => {
+      calls.push(`${path.slice(cwd.length)}/*`);
+      return realFiles.readdir(path);
+    },
+  });
+  const { tasks, refused, listings } = await discover(files, ['.'], ['*.md'], cwd);
+  assert.deepEqual(tasks.map(({ name }) => name).sort(), ['new.md', ...names].sort());
+  assert.deepEqual(refused, []);
+  assert.deepEqual(calls, ['', '', '/*', '/new.md']);
+  assert.equal(stateOf('task-7.md', listings.get(cwd)?.marks ?? new Marks()), 'completed');
+});
+
+test('what is no regular file is refused beside a result too, and so is a name that is too long', async (t) => {
+  const long = `${'n'.repeat(MAX_NAME_BYTES - 2)}.md`;
+  const names = ['link.md', 'pipe.md', 'fine.md', long];
+  const { cwd, put, find } = tree(t, names.map(markerOf.completed));
+  for (const name of ['fine.md', long]) put(name);
+  symlinkSync('fine.md', `${cwd}/link.md`);
+  execFileSync('mkfifo', [`${cwd}/pipe.md`]);
+  const { labels, refused } = await find();
+  assert.deepEqual(labels, ['fine.md']);
+  assert.deepEqual(refused.map(({ label }) => label).sort(), ['link.md', 'pipe.md', long].sort());
 });
 
 test('a name that is not UTF-8 is refused where it matches, and nowhere else', async (t) => {

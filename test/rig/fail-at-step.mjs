@@ -65,7 +65,7 @@ if (FAIL_IN !== undefined) {
     real.close(fd, (own) => done(own ?? error ?? null));
   };
   for (const verb of ['read', 'write', 'fsync', 'fstat']) async(verb, named);
-  for (const verb of ['lstat', 'readdir']) async(verb, first);
+  for (const verb of ['lstat', 'readdir', 'opendir']) async(verb, first);
   for (const verb of ['link', 'rename']) async(verb, second, { isNaming: true });
   for (const verb of ['unlink', 'mkdir']) async(verb, first, { isNaming: true });
   fs.writeSync = (fd, ...rest) => {

@@ -6,7 +6,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { RunEvent } from '../../src/core/event.ts';
 import type { RunOptions } from '../../src/core/options.ts';
-import { stateOf, type Task } from '../../src/core/task.ts';
+import { Marks, stateOf, type Task } from '../../src/core/task.ts';
 import { runAttempt } from '../../src/engine/attempt.ts';
 import { breakLock, resetTask } from '../../src/engine/by-hand.ts';
 import { Coordinator } from '../../src/engine/coordinator.ts';
@@ -245,7 +245,7 @@ export class Scene {
     const result = `${word}_exec_log-${task}.txt`;
     const other = `${word === 'done' ? 'failed' : 'done'}_exec_log-${task}.txt`;
     if (!names.has(result))
-      return [violation('lost', `${task} is ${stateOf(task, names)} in the end, and not ${word}`)];
+      return [violation('lost', `${task} is ${stateOf(task, Marks.of(names))} in the end, and not ${word}`)];
     const found: Violation[] = [];
     if (names.has(other)) found.push(violation('double', `${task} has ${other} too`));
     const log = this.read(result);

@@ -13,7 +13,7 @@
  * moment (`crash`).
  */
 import { constants } from 'node:fs';
-import type { BigIntStats, Files } from '../../src/io/files.ts';
+import { entriesOf, type BigIntStats, type Files } from '../../src/io/files.ts';
 import { pick } from '../torture/row.ts';
 
 const SECTOR = 512;
@@ -175,7 +175,16 @@ export class SimDisk<Note> {
     readdir: async (path) => {
       const node = this.#nodes.get(this.#must(path));
       if (node?.kind !== 'directory') throw errno('ENOTDIR', path);
-      return [...node.names.keys()].map((name) => Buffer.from(name));
+      return entriesOf(
+        [...node.names].map(([name, ino]) => {
+          const isFile = this.#nodes.get(ino)?.kind === 'file';
+          return {
+            name: Buffer.from(name).toString('latin1'),
+            isFile: () => isFile,
+            isDirectory: () => !isFile,
+          };
+        }),
+      );
     },
   };
 

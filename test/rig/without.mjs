@@ -18,7 +18,7 @@ import fs from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { syncBuiltinESMExports } from 'node:module';
 
-const { link, lstat, open, readdir, readFileSync, rename, stat, unlink, write } = fs;
+const { link, lstat, open, opendir, readFileSync, rename, stat, unlink, write } = fs;
 const { WITHOUT, FAKE_CODEX_TASKS } = process.env;
 const { spawn } = childProcess;
 const RESULT = /\/(?:done|failed)_exec_log-(.*)\.txt$/;
@@ -102,13 +102,29 @@ const guards = {
     fs.lstat = (path, ...rest) => (isTask(path) ? stat : lstat)(path, ...rest);
   },
   janitor: () => {
-    fs.readdir = (directory, ...rest) => {
+    fs.opendir = (directory, ...rest) => {
       const done = rest.pop();
       const isTemporary = String(directory).endsWith('/.codex-worker/tmp');
-      const isLeft = (entry) => isTemporary || /^(?:\.break-|\.exec_log-)/.test(String(entry));
-      readdir(directory, ...rest, (error, entries) => {
-        const isLookAtNames = !error && Buffer.isBuffer(entries[0]);
-        done(error, isLookAtNames ? entries.filter((entry) => !isLeft(entry)) : entries);
+      const isLeft = (entry) => entry && (isTemporary || /^(?:\.break-|\.exec_log-)/.test(entry.name));
+      opendir(directory, ...rest, (error, opened) => {
+        if (error) {
+          done(error);
+          return;
+        }
+        const { read, readSync } = opened;
+        opened.read = async () => {
+          for (;;) {
+            const entry = await read.call(opened);
+            if (!isLeft(entry)) return entry;
+          }
+        };
+        opened.readSync = () => {
+          for (;;) {
+            const entry = readSync.call(opened);
+            if (!isLeft(entry)) return entry;
+          }
+        };
+        done(null, opened);
       });
     };
   },

@@ -4,7 +4,7 @@
  */
 import { writeFileSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { markerOf, parseMarker, stateOf } from '../../../src/core/task.ts';
+import { markerOf, Marks, parseMarker, stateOf } from '../../../src/core/task.ts';
 import { settle } from '../../../src/engine/settle.ts';
 import { realFiles } from '../../../src/io/files.ts';
 import { discover } from '../../../src/io/task-directory.ts';
@@ -82,9 +82,9 @@ function roundTrips(round: Round, names: readonly Buffer[]): Violation[] {
         found.push(violation('lost', `${JSON.stringify(marker)} is too long`));
       const state = { lock: 'in-progress', completed: 'completed', failed: 'failed', mirror: 'pending' };
       const kind = meaning.kind === 'running-log' ? 'mirror' : meaning.kind;
-      if (stateOf(task, new Set([marker, task])) !== state[kind])
+      if (stateOf(task, Marks.of([marker, task])) !== state[kind])
         found.push(violation('lied', `${JSON.stringify(task)} beside ${JSON.stringify(marker)}`));
-      if (stateOf(`${task}x`, new Set([marker, task])) !== 'pending')
+      if (stateOf(`${task}x`, Marks.of([marker, task])) !== 'pending')
         found.push(violation('double', `${JSON.stringify(marker)} is a marker of another task too`));
     }
   }

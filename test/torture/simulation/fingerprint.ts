@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { constants, fstatSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { BigIntStats } from '../../../src/io/files.ts';
+import type { BigIntStats, Entries } from '../../../src/io/files.ts';
 import type { World } from '../../../src/engine/world.ts';
 import type { Call, Watcher } from './turns.ts';
 
@@ -98,9 +98,9 @@ export class Fingerprint implements Watcher {
   }
 
   /** A listing in an order that does not depend on what is new each time. */
-  inOrder(names: readonly Buffer[]): Buffer[] {
-    const keyed = names.map((name) => ({ name, key: this.#plain(name.toString()) }));
-    return keyed.sort((a, b) => (a.key < b.key ? -1 : 1)).map(({ name }) => name);
+  inOrder({ names, odd }: Entries): Entries {
+    const keyed = names.map((name) => ({ name, key: this.#plain(name) }));
+    return { names: keyed.sort((a, b) => (a.key < b.key ? -1 : 1)).map(({ name }) => name), odd };
   }
 
   #answer(verb: Call['verb'], args: readonly unknown[], result: unknown): string {
@@ -108,7 +108,7 @@ export class Fingerprint implements Watcher {
       const { ino, size, mode } = result as BigIntStats;
       return `${this.#inodes.get(ino)} ${size} ${mode}`;
     }
-    if (verb === 'readdir') return (result as Buffer[]).map((name) => this.#plain(name.toString())).join(' ');
+    if (verb === 'readdir') return (result as Entries).names.map((name) => this.#plain(name)).join(' ');
     if (verb !== 'read') return 'ok';
     return this.#plain((args[1] as Buffer).toString('latin1', 0, Number(result)));
   }

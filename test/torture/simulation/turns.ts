@@ -19,7 +19,7 @@ import {
   writeSync,
 } from 'node:fs';
 import type { World } from '../../../src/engine/world.ts';
-import { realFiles, type Files } from '../../../src/io/files.ts';
+import { entriesOf, realFiles, type Files } from '../../../src/io/files.ts';
 
 export const syncFiles: Files = {
   open: async (path, flags, mode = 0o600) => openSync(path, flags, mode),
@@ -38,7 +38,7 @@ export const syncFiles: Files = {
   rename: async (from, to) => renameSync(from, to),
   unlink: async (path) => unlinkSync(path),
   mkdir: async (path) => mkdirSync(path, { mode: 0o700 }),
-  readdir: async (path) => readdirSync(path, { encoding: 'buffer' }),
+  readdir: async (path) => entriesOf(readdirSync(path, { encoding: 'latin1', withFileTypes: true })),
 };
 
 /** One system call that was a turn of `world`: told right before it happens, and after it. */

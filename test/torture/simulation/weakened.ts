@@ -143,7 +143,8 @@ const locksBeforeRights: Weaken = (files) => {
 
 /** The janitor of logs does not look for the temporary file of a claim that is being made. */
 const logsWithoutTemporary: Weaken = (files) => ({
-  readdir: async (folder) => (folder.endsWith('/.codex-worker/tmp') ? [] : files.readdir(folder)),
+  readdir: async (folder) =>
+    folder.endsWith('/.codex-worker/tmp') ? { names: [], odd: new Map() } : files.readdir(folder),
 });
 
 export const ofAll = {
