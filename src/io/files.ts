@@ -311,20 +311,20 @@ export interface EntryNames {
 const BEYOND_ASCII = /[^\0-\x7f]/;
 
 export async function listDirectory(files: Files, path: string): Promise<EntryNames> {
-  const entries = await files.readdir(path);
+  const { names: raw, odd: rawOdd } = await files.readdir(path);
+  let isAscii = true;
+  await inTurns(raw, (name) => void (isAscii &&= !BEYOND_ASCII.test(name)));
+  if (isAscii) return { names: raw, odd: rawOdd, notUtf8: new Map() };
   const names: string[] = [];
   const odd = new Map<string, EntryKind>();
   const notUtf8 = new Map<string, EntryKind>();
-  await inTurns(entries.names, (raw) => {
-    const kind = entries.odd.get(raw);
-    let name = raw;
-    if (BEYOND_ASCII.test(raw)) {
-      const bytes = Buffer.from(raw, 'latin1');
-      name = bytes.toString('utf8');
-      if (!Buffer.from(name, 'utf8').equals(bytes)) {
-        notUtf8.set(name, kind ?? 'file');
-        return;
-      }
+  await inTurns(raw, (one) => {
+    const kind = rawOdd.get(one);
+    const bytes = Buffer.from(one, 'latin1');
+    const name = bytes.toString('utf8');
+    if (!Buffer.from(name, 'utf8').equals(bytes)) {
+      notUtf8.set(name, kind ?? 'file');
+      return;
     }
     names.push(name);
     if (kind) odd.set(name, kind);

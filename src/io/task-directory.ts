@@ -230,17 +230,39 @@ const showLineEnds = (name: string) =>
     const low = hidden.charCodeAt(0) & 0xff;
     return String.fromCharCode(low < 0x20 ? low : 0x2000 + low);
   });
-
-const yes = () => true;
-const no = () => false;
+/** Asked first, of names of which hardly any has one. */
+const HAS_LINE_END = /[\n\r\u2028\u2029]/;
 
 /** As the glob asks for it. Whatever is no directory counts as a file: a link or a pipe is refused, not passed over. */
-const entry = (name: string, isDirectory: boolean) => ({
-  name: hideLineEnds(name),
-  isFile: isDirectory ? no : yes,
-  isDirectory: isDirectory ? yes : no,
-  isSymbolicLink: no,
-});
+class GlobEntry {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = HAS_LINE_END.test(name) ? hideLineEnds(name) : name;
+  }
+
+  isFile(): boolean {
+    return true;
+  }
+
+  isDirectory(): boolean {
+    return false;
+  }
+
+  isSymbolicLink(): boolean {
+    return false;
+  }
+}
+
+class GlobDirectory extends GlobEntry {
+  override isFile(): boolean {
+    return false;
+  }
+
+  override isDirectory(): boolean {
+    return true;
+  }
+}
 
 /** What matches in a directory, relative to it; the glob sees what `listingOf` says, and so reads nothing twice. */
 async function globIn(
@@ -251,8 +273,10 @@ async function globIn(
   const readEntries = callbackify(async (path: string) => {
     const inner = join(directory, showLineEnds(relative(GLOB_ROOT, path)));
     const { candidates, odd, notUtf8 } = await listingOf(inner);
-    const entries = candidates.map((name) => entry(name, odd.get(name) === 'directory'));
-    for (const [name, kind] of notUtf8) if (kind !== 'directory') entries.push(entry(name, false));
+    const entries = candidates.map((name) =>
+      odd.get(name) === 'directory' ? new GlobDirectory(name) : new GlobEntry(name),
+    );
+    for (const [name, kind] of notUtf8) if (kind !== 'directory') entries.push(new GlobEntry(name));
     return entries;
   });
   const readForGlob = (path: string, _options: unknown, done: Parameters<typeof readEntries>[1]) =>
