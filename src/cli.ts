@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * argv → options → command → exit code. Everything but the reading of the arguments is imported when it is needed, so
- * that `--help` answers at once.
+ * argv → options → command → exit code. The commands are imported when one is to be performed, so that `--help` answers
+ * at once.
  */
 import { CAC, type Command } from 'cac';
 import { realpathSync } from 'node:fs';
@@ -13,12 +13,12 @@ import {
   HELP_ABOUT,
   HELP_ENVIRONMENT,
   HELP_EXIT_CODES,
-  type CommandName,
 } from './core/command-table.ts';
 import { EnvironmentError, errnoOf, UsageError } from './core/errors.ts';
-import type { TidyReport } from './core/reports.ts';
-import type { Invocation } from './core/requests.ts';
-import type { RunOptions } from './core/options.ts';
+import type { Actions } from './core/requests.ts';
+import { errorText, exitCodeOf } from './report/errors.ts';
+import { openTerminal } from './report/terminal.ts';
+import { packageVersion } from './version.ts';
 
 /**
  * cac with its parser replaced. Its own turns `--model 007` into 7, refuses `-j4` and drops `-`; see the tests.
@@ -55,9 +55,7 @@ function specOf(option: Command['options'][number]): OptionSpec {
   };
 }
 
-type Actions = Readonly<Record<CommandName, (invocation: Invocation) => Promise<number>>>;
-
-function commandLine(actions: Actions, env: NodeJS.ProcessEnv, cwd: string): ExactCAC {
+function commandLine(actions: () => Promise<Actions>, env: NodeJS.ProcessEnv, cwd: string): ExactCAC {
   const cli = new ExactCAC('codex-worker');
   for (const name of COMMANDS) {
     const { usage, summary, takesPaths, options, examples } = COMMAND_TABLE[name];
@@ -68,9 +66,10 @@ function commandLine(actions: Actions, env: NodeJS.ProcessEnv, cwd: string): Exa
         ...(repeatable && { type: [] }),
       });
     for (const example of examples) command.example(`  ${example}`);
-    command.action(() => {
+    command.action(async () => {
       const bag = cli.options;
-      return actions[name]({ paths: [...cli.args, ...(bag['--'] as string[])], bag, env, cwd });
+      const paths = [...cli.args, ...(bag['--'] as string[])];
+      return (await actions())[name]({ paths, bag, env, cwd });
     });
   }
   cli.option('-v, --verbose', 'Say more').option('-V, --version', 'Print the version');
@@ -99,7 +98,7 @@ function helpSections(sections: Sections, command: Command | undefined): Section
 /** Runs one command line and returns its exit code. Throws what `report/errors.ts` puts into words. */
 export async function execute(
   args: readonly string[],
-  actions: Actions,
+  actions: () => Promise<Actions>,
   env: NodeJS.ProcessEnv,
   cwd: string,
 ): Promise<number> {
@@ -107,166 +106,29 @@ export async function execute(
   cli.parse(['node', 'codex-worker', ...args], { run: false });
   if (cli.options['help'] === true) return 0;
   if (cli.options['version'] === true) {
-    console.info(await packageVersion());
+    console.info(packageVersion());
     return 0;
   }
   cli.throwComplaint();
   return cli.runMatchedCommand() as Promise<number>;
 }
 
-async function packageVersion(): Promise<string> {
-  const { createRequire } = await import('node:module');
-  return (createRequire(import.meta.url)('codex-worker/package.json') as { version: string }).version;
-}
-
-const ACTIONS: Actions = {
-  async run(invocation) {
-    const { paths, env, cwd } = invocation;
-    const { runInvocation } = await import('./core/requests.ts');
-    const request = runInvocation(invocation);
-    const { options } = request;
-    if (options.mode !== 'dry-run') {
-      const { checkOpenFiles } = await import('./commands/open-files.ts');
-      checkOpenFiles(options.concurrency);
-    }
-    await checkPaths(invocation, options.mode !== 'dry-run');
-    const { checkDirectory } = await import('./commands/given-paths.ts');
-    await checkDirectory('--cd', options.workingDirectory);
-    if (request.resultsFile !== undefined) {
-      const { checkResultsFile } = await import('./report/results-file.ts');
-      await checkResultsFile(request.resultsFile, { paths, cwd, patterns: options.patterns });
-    }
-    const terminal = await openTerminal(env);
-    if (options.mode === 'danger-full-access' && !request.yes) await confirmDanger(invocation, options);
-    const [{ run }, { openRunReporter }] = await Promise.all([
-      import('./commands/run.ts'),
-      import('./report/run.ts'),
-    ]);
-    const reporter = openRunReporter(request, paths, terminal);
-    const version = await packageVersion();
-    try {
-      const exitCode = await run({ paths, options, env, cwd, version }, reporter.emit);
-      await reporter.close(exitCode);
-      return exitCode;
-    } catch (error) {
-      await reporter.abandon(error);
-      throw error;
-    }
-  },
-
-  async status(invocation) {
-    const { paths, bag, env, cwd } = invocation;
-    const { patterns, flag } = await import('./core/requests.ts');
-    const chosen = patterns(bag);
-    await checkPaths(invocation, false);
-    const { status } = await import('./commands/status.ts');
-    const [isDetailed, isJson] = [flag(bag, 'detailed'), flag(bag, 'json')];
-    const report = await status({ paths, patterns: chosen, cwd, detailed: isDetailed || isJson });
-    const { statusJson, statusText } = await import('./report/status-table.ts');
-    const { terminal, paint } = await openPainted(env);
-    const view = { detailed: isDetailed, paint, now: new Date() };
-    terminal.out(isJson ? statusJson(report) : statusText(report, view));
-    return 0;
-  },
-
-  async clean(invocation) {
-    const { paths, bag, env, cwd } = invocation;
-    const { cleanOptions, flag } = await import('./core/requests.ts');
-    const options = cleanOptions(bag);
-    const asks = (options.kill !== undefined || options.force !== undefined) && !options.dryRun;
-    await checkPaths(invocation, !options.dryRun);
-    const confirm = await confirmation(
-      env,
-      asks && !flag(bag, 'yes'),
-      'clean with --kill or --force',
-      '--yes',
-    );
-    const { clean } = await import('./commands/clean.ts');
-    return showTidy(await clean({ paths, cwd, ...options, version: await packageVersion() }, confirm), env);
-  },
-
-  async reset(invocation) {
-    const { paths, bag, env, cwd } = invocation;
-    const { resetOptions, flag } = await import('./core/requests.ts');
-    const options = resetOptions(bag);
-    await checkPaths(invocation, !options.dryRun);
-    const confirm = await confirmation(env, !options.dryRun && !flag(bag, 'force'), 'reset', '--force');
-    const { reset } = await import('./commands/reset.ts');
-    return showTidy(await reset({ paths, cwd, ...options, version: await packageVersion() }, confirm), env);
-  },
-
-  async doctor({ bag, env, cwd }) {
-    const { model } = await import('./core/requests.ts');
-    const chosen = model({ bag, env });
-    const { doctor } = await import('./commands/doctor.ts');
-    const report = await doctor({ cwd, env, model: chosen });
-    const { doctorText } = await import('./report/doctor.ts');
-    const { terminal, paint } = await openPainted(env);
-    terminal.out(doctorText(report, paint));
-    return report.checks.some(({ verdict }) => verdict === 'failed') ? 3 : 0;
-  },
-};
-
-async function checkPaths({ paths, cwd }: Invocation, write: boolean): Promise<void> {
-  const { checkGivenPaths } = await import('./commands/given-paths.ts');
-  await checkGivenPaths(paths, { cwd, write, commands: COMMANDS });
-}
-
-async function openTerminal(env: NodeJS.ProcessEnv) {
-  return (await import('./report/terminal.ts')).openTerminal(env);
-}
-
-async function openPainted(env: NodeJS.ProcessEnv) {
-  const terminal = await openTerminal(env);
-  return { terminal, paint: (await import('./report/console.ts')).createPaint(terminal.outColours) };
-}
-
-/** Who answers the questions of a command: the person at the terminal, or the option that says yes to all of them. */
-async function confirmation(env: NodeJS.ProcessEnv, asks: boolean, what: string, option: string) {
-  if (!asks) return () => Promise.resolve(true);
-  await needTerminal(env, what, option);
-  return (await import('./report/confirm.ts')).confirm;
-}
-
-async function confirmDanger({ env }: Invocation, { workingDirectory }: RunOptions): Promise<void> {
-  await needTerminal(env, '--mode danger-full-access', '--yes');
-  const { confirmFullAccess } = await import('./report/confirm.ts');
-  if (!(await confirmFullAccess(workingDirectory)))
-    throw new UsageError(
-      '--mode danger-full-access was not confirmed; nothing was run',
-      '--mode workspace-write confines the agents',
-    );
-}
-
-async function needTerminal(env: NodeJS.ProcessEnv, what: string, option: string): Promise<void> {
-  if ((await openTerminal(env)).canAsk) return;
-  throw new UsageError(
-    `${what} asks first, and there is no terminal to ask on`,
-    `${option} skips the question`,
-  );
-}
-
-async function showTidy(report: TidyReport, env: NodeJS.ProcessEnv): Promise<number> {
-  const { tidyText } = await import('./report/tidy.ts');
-  const { terminal, paint } = await openPainted(env);
-  terminal.out(tidyText(report, paint));
-  return report.exitCode;
-}
-
-async function fail(error: unknown, verbose: boolean): Promise<number> {
-  const { errorText, exitCodeOf } = await import('./report/errors.ts');
-  (await openTerminal(process.env)).err(errorText(error, verbose));
+function fail(error: unknown, verbose: boolean): number {
+  openTerminal(process.env).err(errorText(error, verbose));
   return exitCodeOf(error);
 }
 
+const loadActions = async () => (await import('./actions.ts')).ACTIONS;
+
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
+  process.exitCode = 70; // unless an answer comes: a program that runs dry before it has one is broken
   const verbose = args.some((arg) => arg === '--verbose' || /^-\w*v/.test(arg));
-  process.on('uncaughtException', (error) => void fail(error, verbose).then((code) => process.exit(code)));
+  process.on('uncaughtException', (error) => process.exit(fail(error, verbose)));
   try {
-    process.exitCode = await execute(args, ACTIONS, process.env, currentDirectory());
+    process.exitCode = await execute(args, loadActions, process.env, currentDirectory());
   } catch (error) {
-    process.exitCode = await fail(error, verbose);
+    process.exitCode = fail(error, verbose);
   }
 }
 
@@ -288,4 +150,4 @@ function isProgram(): boolean {
   return program !== undefined && realpathSync(program) === fileURLToPath(import.meta.url);
 }
 
-if (isProgram()) await main();
+if (isProgram()) void main();

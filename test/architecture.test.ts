@@ -64,7 +64,7 @@ function importsOf(text: string): string[] {
 }
 
 function layerOf(path: string): Layer | undefined {
-  if (path === 'src/cli.ts') return 'cli';
+  if (/^src\/(?:cli|actions|version)\.ts$/.test(path)) return 'cli';
   if (path.startsWith('workers/')) return 'workers';
   return (['core', 'io', 'engine', 'commands', 'report'] as const).find((layer) =>
     path.startsWith(`src/${layer}/`),

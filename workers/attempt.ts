@@ -5,6 +5,9 @@ import { runAttempt } from '../src/engine/attempt.ts';
 import type { AbortMessage, AttemptOrder } from '../src/engine/order.ts';
 import { realWorld } from '../src/engine/world.ts';
 
+/** Answers when everything above is loaded. */
+export function loaded(): void {}
+
 export default async function attempt({
   order,
   port,

@@ -8,7 +8,7 @@ const FILES_BESIDE = 100;
 
 /**
  * Out of file descriptors a thread cannot even start, and Node may wait for ever for a module that it cannot open: so this
- * is asked before most modules are loaded. Throws EnvironmentError.
+ * is asked before anything else is done. Throws EnvironmentError.
  */
 export function checkOpenFiles(concurrency: number): void {
   const needed = FILES_BESIDE + FILES_PER_ATTEMPT * concurrency;

@@ -1,6 +1,7 @@
 /** What was typed, as requests that the commands can serve: every value checked before anything is touched. */
 import { resolve } from 'node:path';
 import type { OptionBag } from './arguments.ts';
+import type { CommandName } from './command-table.ts';
 import { UsageError } from './errors.ts';
 import * as check from './options.ts';
 import type { RunOptions } from './options.ts';
@@ -12,6 +13,9 @@ export interface Invocation {
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
 }
+
+/** What performs each command; they resolve with its exit code. */
+export type Actions = Readonly<Record<CommandName, (invocation: Invocation) => Promise<number>>>;
 
 export type Detail = 'quiet' | 'normal' | 'verbose';
 

@@ -12,7 +12,7 @@
  *   with means that the thread is gone. Its children's gates closed with it; their watchers end them.
  */
 import { availableParallelism } from 'node:os';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { ClaimId } from '../core/claim.ts';
@@ -20,9 +20,10 @@ import { EnvironmentError, InvariantError } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { AbortMessage, AttemptNews, AttemptOrder } from './order.ts';
 
-/** From TypeScript sources (tsx) and from the compiled program alike. */
+/** From TypeScript sources (tsx), compiled file by file, or from the program, where all of src is one file in its place. */
 const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-const WORKER = fileURLToPath(new URL(`../../workers/attempt${extension}`, import.meta.url));
+const top = import.meta.url.includes('/engine/pool.') ? '../..' : '..';
+const WORKER = fileURLToPath(new URL(`${top}/workers/attempt${extension}`, import.meta.url));
 
 export class AttemptPool {
   readonly #pool: Piscina;
@@ -42,29 +43,33 @@ export class AttemptPool {
       closeTimeout: 2_147_483_647,
     });
     // A thread without a task that dies is an 'error' event, which would end the process if nobody listened.
-    this.#pool.on('error', (error: unknown) =>
-      onTrouble(`a worker thread failed: ${error instanceof Error ? error.message : String(error)}`),
-    );
+    this.#pool.on('error', (error: unknown) => {
+      if (!this.#closing)
+        onTrouble(`a worker thread failed: ${error instanceof Error ? error.message : String(error)}`);
+    });
   }
 
   /**
-   * Throws EnvironmentError when a worker could not even be loaded: piscina would start threads for ever, and no task
-   * that was handed to it would end.
+   * Resolves when a thread has loaded the worker. Throws EnvironmentError when it could not: piscina would start threads
+   * for ever, and no task that was handed to it would end.
    */
   static async open(
     concurrency: number,
     onTrouble: (message: string) => void,
     filename = WORKER,
   ): Promise<AttemptPool> {
+    const pool = new AttemptPool(concurrency, onTrouble, filename);
     try {
-      await import(pathToFileURL(filename).href);
+      await pool.#pool.run(undefined, { name: 'loaded' });
     } catch (error) {
+      pool.#closing = true;
+      await pool.#pool.destroy();
       const why = error instanceof Error ? error.message : String(error);
       throw new EnvironmentError(`codex-worker is not installed whole: ${why}`, 'install it again', {
         cause: error,
       });
     }
-    return new AttemptPool(concurrency, onTrouble, filename);
+    return pool;
   }
 
   /** Runs one attempt. Rejects only when its thread died: then the claim is the caller's to sweep and settle. */

@@ -3,7 +3,7 @@
  * and network mounts do) is refused before anything is claimed on it, because it would break them silently.
  */
 import { randomBytes } from 'node:crypto';
-import { statfs } from 'node:fs/promises';
+import { rmdir, statfs } from 'node:fs/promises';
 import { errnoOf, EnvironmentError, isErrno, isStorageError, UsageError } from '../core/errors.ts';
 import { PRIVATE_DIRECTORY } from '../core/task.ts';
 import {
@@ -108,7 +108,6 @@ export async function checkFileSystem(files: Files, path: string): Promise<FileS
 }
 
 async function removePrivateDirectory(path: string): Promise<void> {
-  const { rmdir } = await import('node:fs/promises');
   for (const folder of [`${path}/${PRIVATE_DIRECTORY}/tmp`, `${path}/${PRIVATE_DIRECTORY}`]) {
     await rmdir(folder).catch((error: unknown) => {
       if (!isErrno(error, 'ENOENT', 'ENOTEMPTY', 'EROFS', 'EACCES')) throw error;

@@ -4,7 +4,6 @@ import type { readdir } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { callbackify } from 'node:util';
-import { glob } from 'tinyglobby';
 import type { PromptSource } from '../core/claim.ts';
 import { isErrno, UsageError } from '../core/errors.ts';
 import {
@@ -281,6 +280,7 @@ async function globIn(
   });
   const readForGlob = (path: string, _options: unknown, done: Parameters<typeof readEntries>[1]) =>
     readEntries(path, done);
+  const { glob } = await import('tinyglobby');
   const found = await glob(patterns.map(hideLineEnds), {
     cwd: GLOB_ROOT,
     ignore: [`**/${PRIVATE_DIRECTORY}/**`],

@@ -30,7 +30,7 @@ async function exact(...argv: string[]): Promise<Reached> {
     reset: action('reset'),
     doctor: action('doctor'),
   };
-  await execute(argv, actions, {}, '/');
+  await execute(argv, () => Promise.resolve(actions), {}, '/');
   assert.ok(reached, 'no action was reached');
   return reached;
 }

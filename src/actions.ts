@@ -1,0 +1,137 @@
+/** What each command does, from its arguments to its exit code: the values checked, the work done, the report shown. */
+import { checkDirectory, checkGivenPaths } from './commands/given-paths.ts';
+import { clean } from './commands/clean.ts';
+import { doctor } from './commands/doctor.ts';
+import { checkOpenFiles } from './commands/open-files.ts';
+import { reset } from './commands/reset.ts';
+import { run } from './commands/run.ts';
+import { status } from './commands/status.ts';
+import { COMMANDS } from './core/command-table.ts';
+import { UsageError } from './core/errors.ts';
+import type { RunOptions } from './core/options.ts';
+import type { TidyReport } from './core/reports.ts';
+import {
+  cleanOptions,
+  flag,
+  model,
+  patterns,
+  resetOptions,
+  runInvocation,
+  type Actions,
+  type Invocation,
+} from './core/requests.ts';
+import { confirm, confirmFullAccess } from './report/confirm.ts';
+import { createPaint } from './report/console.ts';
+import { doctorText } from './report/doctor.ts';
+import { checkResultsFile } from './report/results-file.ts';
+import { openRunReporter } from './report/run.ts';
+import { statusJson, statusText } from './report/status-table.ts';
+import { openTerminal } from './report/terminal.ts';
+import { tidyText } from './report/tidy.ts';
+import { packageVersion } from './version.ts';
+
+export const ACTIONS: Actions = {
+  async run(invocation) {
+    const { paths, env, cwd } = invocation;
+    const request = runInvocation(invocation);
+    const { options } = request;
+    if (options.mode !== 'dry-run') checkOpenFiles(options.concurrency);
+    await checkPaths(invocation, options.mode !== 'dry-run');
+    await checkDirectory('--cd', options.workingDirectory);
+    if (request.resultsFile !== undefined)
+      await checkResultsFile(request.resultsFile, { paths, cwd, patterns: options.patterns });
+    const terminal = openTerminal(env);
+    if (options.mode === 'danger-full-access' && !request.yes) await confirmDanger(invocation, options);
+    const reporter = openRunReporter(request, paths, terminal);
+    const version = packageVersion();
+    try {
+      const exitCode = await run({ paths, options, env, cwd, version }, reporter.emit);
+      await reporter.close(exitCode);
+      return exitCode;
+    } catch (error) {
+      await reporter.abandon(error);
+      throw error;
+    }
+  },
+
+  async status(invocation) {
+    const { paths, bag, env, cwd } = invocation;
+    const chosen = patterns(bag);
+    await checkPaths(invocation, false);
+    const [isDetailed, isJson] = [flag(bag, 'detailed'), flag(bag, 'json')];
+    const report = await status({ paths, patterns: chosen, cwd, detailed: isDetailed || isJson });
+    const { terminal, paint } = openPainted(env);
+    const view = { detailed: isDetailed, paint, now: new Date() };
+    terminal.out(isJson ? statusJson(report) : statusText(report, view));
+    return 0;
+  },
+
+  async clean(invocation) {
+    const { paths, bag, env, cwd } = invocation;
+    const options = cleanOptions(bag);
+    const asks = (options.kill !== undefined || options.force !== undefined) && !options.dryRun;
+    await checkPaths(invocation, !options.dryRun);
+    const confirm = await confirmation(
+      env,
+      asks && !flag(bag, 'yes'),
+      'clean with --kill or --force',
+      '--yes',
+    );
+    return showTidy(await clean({ paths, cwd, ...options, version: packageVersion() }, confirm), env);
+  },
+
+  async reset(invocation) {
+    const { paths, bag, env, cwd } = invocation;
+    const options = resetOptions(bag);
+    await checkPaths(invocation, !options.dryRun);
+    const confirm = await confirmation(env, !options.dryRun && !flag(bag, 'force'), 'reset', '--force');
+    return showTidy(await reset({ paths, cwd, ...options, version: packageVersion() }, confirm), env);
+  },
+
+  async doctor({ bag, env, cwd }) {
+    const chosen = model({ bag, env });
+    const report = await doctor({ cwd, env, model: chosen });
+    const { terminal, paint } = openPainted(env);
+    terminal.out(doctorText(report, paint));
+    return report.checks.some(({ verdict }) => verdict === 'failed') ? 3 : 0;
+  },
+};
+
+async function checkPaths({ paths, cwd }: Invocation, write: boolean): Promise<void> {
+  await checkGivenPaths(paths, { cwd, write, commands: COMMANDS });
+}
+
+function openPainted(env: NodeJS.ProcessEnv) {
+  const terminal = openTerminal(env);
+  return { terminal, paint: createPaint(terminal.outColours) };
+}
+
+/** Who answers the questions of a command: the person at the terminal, or the option that says yes to all of them. */
+async function confirmation(env: NodeJS.ProcessEnv, asks: boolean, what: string, option: string) {
+  if (!asks) return () => Promise.resolve(true);
+  await needTerminal(env, what, option);
+  return confirm;
+}
+
+async function confirmDanger({ env }: Invocation, { workingDirectory }: RunOptions): Promise<void> {
+  await needTerminal(env, '--mode danger-full-access', '--yes');
+  if (!(await confirmFullAccess(workingDirectory)))
+    throw new UsageError(
+      '--mode danger-full-access was not confirmed; nothing was run',
+      '--mode workspace-write confines the agents',
+    );
+}
+
+async function needTerminal(env: NodeJS.ProcessEnv, what: string, option: string): Promise<void> {
+  if (openTerminal(env).canAsk) return;
+  throw new UsageError(
+    `${what} asks first, and there is no terminal to ask on`,
+    `${option} skips the question`,
+  );
+}
+
+async function showTidy(report: TidyReport, env: NodeJS.ProcessEnv): Promise<number> {
+  const { terminal, paint } = openPainted(env);
+  terminal.out(tidyText(report, paint));
+  return report.exitCode;
+}
