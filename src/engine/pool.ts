@@ -25,20 +25,30 @@ const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 const top = import.meta.url.includes('/engine/pool.') ? '../..' : '..';
 const WORKER = fileURLToPath(new URL(`${top}/workers/attempt${extension}`, import.meta.url));
 
+/**
+ * An attempt mostly waits. Two threads fork and read on in turn; a third would wait with them, as the forks of one process
+ * do not run side by side, and costs 10 MB.
+ */
+const MOST_THREADS = 2;
+
+/** Where short-lived objects are made, per thread: with Node's own 48 MB, a thread fills memory with what it no longer needs. */
+const YOUNG_GENERATION_MB = 2;
+
 export class AttemptPool {
   readonly #pool: Piscina;
   readonly #ports = new Map<ClaimId, MessagePort>();
   #closing = false;
 
-  /** Room for `concurrency` attempts at once, on at most as many threads as there are cores. */
+  /** Room for `concurrency` attempts at once, on at most two threads, and no more than there are cores. */
   constructor(concurrency: number, onTrouble: (message: string) => void, filename = WORKER) {
-    const threads = Math.min(concurrency, availableParallelism());
+    const threads = Math.min(concurrency, availableParallelism(), MOST_THREADS);
     this.#pool = new Piscina({
       filename,
       minThreads: 1,
       maxThreads: threads,
       concurrentTasksPerWorker: Math.ceil(concurrency / threads),
       atomics: 'disabled',
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
       idleTimeout: 60_000,
       closeTimeout: 2_147_483_647,
     });
