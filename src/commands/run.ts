@@ -44,6 +44,11 @@ export async function run(request: RunRequest, emit: (event: RunEvent) => void):
   const discovery = await discover(world.files, paths, options.patterns, cwd);
   if (options.mode === 'dry-run') return dryRun(world, request, discovery, emit);
   const codex = await findCodex(request.env, cwd);
+  // What takes long is begun here, and goes on while the directories are looked at.
+  const codexVersion = versionOf(codex, request.env);
+  codexVersion.catch(() => {}); // heard where it is awaited, unless something else ends the run before
+  const threads = new Threads(options.concurrency, (message) => emit({ kind: 'notice', message }));
+  if (isAnyPending(discovery)) void threads.start();
   const { tasks, refused, listings } = discovery;
   const changedAt = new Map([...listings].map(([path, listing]) => [path, listing.changedAt]));
   const strays = findStrays(listings, tasks, cwd);
@@ -55,8 +60,15 @@ export async function run(request: RunRequest, emit: (event: RunEvent) => void):
         emit({ kind: 'notice', message: `${label}: ${detail}` });
     }
   }
-  const found = { tasks, refused, strays, ...(options.cleanupStaleMs === undefined && { listings }) };
-  const exitCode = await drainTasks(world, request, found, codex, directories, emit);
+  const exitCode = await drainTasks(
+    world,
+    request,
+    {
+      ...{ tasks, refused, strays, directories, codex, codexVersion, threads },
+      ...(options.cleanupStaleMs === undefined && { listings }),
+    },
+    emit,
+  );
   for (const directory of directories.values()) {
     const stat = await lookAt(world.files, directory.path);
     if (!stat) continue; // removed while we worked; the summary has told
@@ -76,23 +88,23 @@ async function openDirectories(world: World, tasks: readonly Task[]): Promise<Ma
   return directories;
 }
 
-interface Found extends Pick<Discovery, 'tasks' | 'refused'> {
+interface Work extends Pick<Discovery, 'tasks' | 'refused'> {
   readonly strays: readonly Task[];
   readonly listings?: Map<string, Listing>;
+  readonly directories: ReadonlyMap<string, TaskDirectory>;
+  readonly codex: CodexCommand;
+  readonly codexVersion: Promise<string>;
+  readonly threads: Threads;
 }
 
 async function drainTasks(
   world: World,
   request: RunRequest,
-  found: Found,
-  codex: CodexCommand,
-  directories: ReadonlyMap<string, TaskDirectory>,
+  { threads, ...work }: Work,
   emit: (event: RunEvent) => void,
 ): Promise<number> {
   const { options, version } = request;
-  const codexVersion = await versionOf(codex, request.env); // before anybody listens for signals: they find a coordinator
-  let pool: AttemptPool | undefined;
-  let opening: Promise<AttemptPool> | undefined;
+  const codexVersion = await work.codexVersion; // before anybody listens for signals: they find a coordinator
   using drain = new Drain({
     onDrain: () => {
       emit({ kind: 'draining', running: coordinator.running });
@@ -100,41 +112,77 @@ async function drainTasks(
     },
     onAbort: (signal) => {
       emit({ kind: 'aborting', running: coordinator.running, signal });
-      pool?.abort();
+      threads.abort();
       coordinator.wake();
       setTimeout(() => process.exit(drain.exitCode), ABORT_PATIENCE_MS).unref();
     },
   });
   const coordinator: Coordinator = new Coordinator(world, {
     run: randomBytes(8).toString('hex'),
+    ...work,
     options,
-    codex,
     codexVersion,
     by: `codex-worker ${version}`,
-    ...found,
-    directories,
     emit,
     drainState: () => drain.state,
     attempt: async (order, onNews) => {
-      // The promise is what is kept: the first attempts begin together, and each would open a pool of its own.
-      opening ??= openPool(options.concurrency, (message) => emit({ kind: 'notice', message }));
-      pool = await opening;
+      const pool = await threads.start();
       const outcome = pool.run(order, onNews);
       if (drain.state === 'aborting') pool.abort();
       return outcome;
     },
   });
   const { summary, problem } = await coordinator.run();
-  await pool?.close();
+  await threads.close();
   const exitCode = drain.exitCode ?? exitCodeOf(summary, problem);
   emit({ kind: 'run-finished', summary, exitCode });
   return exitCode;
 }
 
-/** Threads start only when there is something for them to do. */
-async function openPool(concurrency: number, onTrouble: (message: string) => void): Promise<AttemptPool> {
-  const { AttemptPool: Pool } = await import('../engine/pool.ts');
-  return Pool.open(concurrency, onTrouble);
+/** The worker threads. They start only when there is something for them to do. */
+class Threads {
+  readonly #concurrency: number;
+  readonly #onTrouble: (message: string) => void;
+  /** The promise is what is kept: the first attempts begin together, and each would open a pool of its own. */
+  #opening: Promise<AttemptPool> | undefined;
+  #pool: AttemptPool | undefined;
+
+  constructor(concurrency: number, onTrouble: (message: string) => void) {
+    this.#concurrency = concurrency;
+    this.#onTrouble = onTrouble;
+  }
+
+  start(): Promise<AttemptPool> {
+    if (!this.#opening) {
+      this.#opening = this.#startThreads();
+      this.#opening.catch(() => {}); // the first attempt hears of it
+    }
+    return this.#opening;
+  }
+
+  async #startThreads(): Promise<AttemptPool> {
+    const { AttemptPool: Pool } = await import('../engine/pool.ts');
+    return (this.#pool = await Pool.open(this.#concurrency, this.#onTrouble));
+  }
+
+  abort(): void {
+    this.#pool?.abort();
+  }
+
+  /** To be called when no attempt runs. */
+  async close(): Promise<void> {
+    await this.#opening?.catch(() => {});
+    await this.#pool?.close();
+  }
+}
+
+/** Whether it is certain that there is something to do: more tasks than markers that could stand beside them. */
+function isAnyPending({ tasks, listings }: Discovery): boolean {
+  const taken = [...listings.values()].reduce(
+    (sum, { marks }) => sum + marks.completed.size + marks.locked.size + marks.failed.size,
+    0,
+  );
+  return tasks.length > taken;
 }
 
 function exitCodeOf(
