@@ -1,5 +1,5 @@
 /**
- * The worker threads: the only file that knows piscina. Each thread supervises many children; a thread is never ended
+ * The worker thread: the only file that knows piscina. One thread supervises all children; it is never ended
  * while an attempt runs in it, because its `finally` blocks would not run and its child would live on:
  *
  * - piscina's own `signal` terminates the thread (and makes a task own it exclusively): it is never passed. Aborting is
@@ -11,7 +11,6 @@
  * - a thrown error loses its class and fields on the way here: attempts return outcomes, and whatever `run` rejects
  *   with means that the thread is gone. Its children's gates closed with it; their watchers end them.
  */
-import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
@@ -25,28 +24,24 @@ const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 const top = import.meta.url.includes('/engine/pool.') ? '../..' : '..';
 const WORKER = fileURLToPath(new URL(`${top}/workers/attempt${extension}`, import.meta.url));
 
-/**
- * An attempt mostly waits. Two threads fork and read on in turn; a third would wait with them, as the forks of one process
- * do not run side by side, and costs 10 MB.
- */
-const MOST_THREADS = 2;
-
 /** Where short-lived objects are made, per thread: with Node's own 48 MB, a thread fills memory with what it no longer needs. */
-const YOUNG_GENERATION_MB = 2;
+const YOUNG_GENERATION_MB = 4;
 
 export class AttemptPool {
   readonly #pool: Piscina;
   readonly #ports = new Map<ClaimId, MessagePort>();
   #closing = false;
 
-  /** Room for `concurrency` attempts at once, on at most two threads, and no more than there are cores. */
+  /**
+   * Room for `concurrency` attempts at once, all on one thread: an attempt mostly waits. A second thread would wait as well,
+   * as the forks of one process do not run side by side; it costs 10 MB and a fifth more CPU time.
+   */
   constructor(concurrency: number, onTrouble: (message: string) => void, filename = WORKER) {
-    const threads = Math.min(concurrency, availableParallelism(), MOST_THREADS);
     this.#pool = new Piscina({
       filename,
       minThreads: 1,
-      maxThreads: threads,
-      concurrentTasksPerWorker: Math.ceil(concurrency / threads),
+      maxThreads: 1,
+      concurrentTasksPerWorker: concurrency,
       atomics: 'disabled',
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
       idleTimeout: 60_000,
