@@ -16,7 +16,7 @@ import { markerOf, type Refusal, type Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { CodexCommand } from '../io/codex.ts';
 import { inTurns } from '../io/files.ts';
-import { lookAtState, type Listing, type TaskDirectory } from '../io/task-directory.ts';
+import type { Listing, TaskDirectory } from '../io/task-directory.ts';
 import type { DrainState } from './drain.ts';
 import { countStates, lookFirst, standingFor } from './first-look.ts';
 import type { AttemptNews, AttemptOrder, PriorResult } from './order.ts';
@@ -46,6 +46,9 @@ export interface CoordinatorDeps {
 /** A worker thread that dies takes its attempts along. A task that this happens to so often has found a bug of ours. */
 const MOST_CRASHES = 3;
 
+/** At most so far from its place is a task taken when terminals share a directory. */
+const MOST_AMONG = 64;
+
 export class Coordinator {
   readonly #world: World;
   readonly #deps: CoordinatorDeps;
@@ -62,6 +65,8 @@ export class Coordinator {
   readonly #crashes = new Map<Task, number>();
   readonly #startedAt: number;
   #lookedAt = Number.NEGATIVE_INFINITY;
+  /** The next task is one of so many that are ready: of one, while this run meets no other. */
+  #among = 1;
   #problem: EnvironmentProblem | undefined;
   #bug: unknown;
   #wake: () => void = () => {};
@@ -160,7 +165,7 @@ export class Coordinator {
         this.#standings.move(task, { kind: 'ready' });
     }
     while (this.#attempts.size < this.#deps.options.concurrency && !this.#isStopping()) {
-      const task = this.#standings.nextReady();
+      const task = this.#standings.nextReady(this.#among, this.#world.random());
       if (!task) return;
       this.#standings.move(task, { kind: 'running' });
       this.#track(this.#attempts, this.#attempt(task));
@@ -180,8 +185,11 @@ export class Coordinator {
   async #attempt(task: Task): Promise<void> {
     const { attempt, emit } = this.#deps;
     // Another terminal may have taken it since the last look; asking costs nothing beside starting a child for it.
-    if ((await lookAtState(this.#world.files, task)) === 'in-progress')
-      return this.#standings.move(task, { kind: 'elsewhere' });
+    const now = await this.#others.standing(task);
+    if (now.kind !== 'ready') {
+      this.#makeRoom(now.kind === 'elsewhere');
+      return this.#standings.move(task, now);
+    }
     const order = this.#order(task);
     this.#inHand.add(order.claim);
     let outcome: Outcome;
@@ -193,6 +201,7 @@ export class Coordinator {
     } finally {
       this.#inHand.delete(order.claim);
     }
+    this.#makeRoom(outcome.kind === 'skipped' && outcome.reason === 'already-claimed');
     const standing = this.#fold(task, outcome);
     this.#standings.move(task, standing);
     const log = logOf(task, outcome);
@@ -205,6 +214,14 @@ export class Coordinator {
         waitMs: Math.max(0, standing.until - this.#world.uptimeMs()),
       });
     }
+  }
+
+  /**
+   * Terminals that start on one directory together would go for the same task again and again, and all but one would have
+   * started an agent in vain. So whoever meets another chooses at random, among four times as many as before.
+   */
+  #makeRoom(hasMetAnother: boolean): void {
+    this.#among = hasMetAnother ? Math.min(MOST_AMONG, this.#among * 4) : Math.max(1, this.#among - 1);
   }
 
   #order(task: Task): AttemptOrder {

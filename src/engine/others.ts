@@ -15,7 +15,7 @@ import { identityOf, standingFor } from './first-look.ts';
 import type { PriorResult } from './order.ts';
 import { judgeTask, reap, type Verdict } from './reaper.ts';
 import { LOOK_EVERY_MS, SilenceWatch } from './silence.ts';
-import type { Standing, Standings } from './standings.ts';
+import { ELSEWHERE, type Standing, type Standings } from './standings.ts';
 import type { World } from './world.ts';
 
 export interface OthersDeps {
@@ -86,6 +86,13 @@ export class Others {
       isInHand: this.#deps.isInHand,
       ...(takeoverAfterMs === undefined ? {} : { takeoverAfterMs }),
     });
+  }
+
+  /** Where a task stands that was ready when this run last looked. One that is completed and still locked is to be judged. */
+  async standing(task: Task): Promise<Standing> {
+    const state = await lookAtState(this.#world.files, task);
+    const isHeld = state === 'in-progress' || (state === 'completed' && (await this.#isLocked(task)));
+    return isHeld ? ELSEWHERE : this.#standingNow(task, state);
   }
 
   /** A result that came while this run was on is not its to supersede, even where an older one was. */

@@ -34,7 +34,8 @@ export class Standings {
   readonly #over = new Map<OverHow, number>();
   /** Goes through the tasks that are ready, however many have left: a new one would have to pass their places each time. */
   #ready: Iterator<Task> | undefined;
-  #nextReady: Task | undefined;
+  /** The first of those that are ready, as many as were asked for. */
+  readonly #front: Task[] = [];
 
   move(task: Task, standing: Standing): void {
     this.#leave(task);
@@ -47,7 +48,8 @@ export class Standings {
     const before = this.#standings.get(task);
     if (before?.kind === 'over') this.#count(before.how, -1);
     else if (before) this.#group(before.kind).delete(task);
-    if (task === this.#nextReady) this.#nextReady = undefined;
+    const place = this.#front.indexOf(task);
+    if (place >= 0) this.#front.splice(place, 1);
   }
 
   #count(how: OverHow, more: 1 | -1): void {
@@ -73,14 +75,18 @@ export class Standings {
     return kinds.reduce((sum, kind) => sum + (this.#byKind.get(kind)?.size ?? 0), 0);
   }
 
-  /** The first that is ready. */
-  nextReady(): Task | undefined {
-    if (this.#nextReady) return this.#nextReady;
-    this.#ready ??= this.#group('ready').values();
-    const { value, done } = this.#ready.next();
-    if (done) this.#ready = undefined; // it has said so, and would not see those that come later
-    this.#nextReady = done ? undefined : value;
-    return this.#nextReady;
+  /** One of the first `among` that are ready: the one at `random`, in [0, 1), of the way; without both, the first. */
+  nextReady(among = 1, random = 0): Task | undefined {
+    while (this.#front.length < among) {
+      this.#ready ??= this.#group('ready').values();
+      const { value, done } = this.#ready.next();
+      if (done) {
+        this.#ready = undefined; // it has said so, and would not see those that come later
+        break;
+      }
+      if (!this.#front.includes(value)) this.#front.push(value);
+    }
+    return this.#front[Math.floor(random * Math.min(among, this.#front.length))];
   }
 
   over(how: OverHow): number {

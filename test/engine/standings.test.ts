@@ -86,3 +86,37 @@ test('tasks that are over are counted by how', () => {
   standings.move(C, { kind: 'ready' });
   assert.equal(standings.over('completed'), 1);
 });
+
+test('one of the first few that are ready is chosen by chance, and no task is passed over for good', () => {
+  const standings = new Standings();
+  const tasks = Array.from({ length: 20 }, (_, i): Task => ({ directory: '/', name: `${i}`, label: `${i}` }));
+  for (const task of tasks) standings.move(task, { kind: 'ready' });
+  assert.equal(standings.nextReady(4, 0), tasks[0]);
+  assert.equal(standings.nextReady(4, 0.5), tasks[2]);
+  assert.equal(standings.nextReady(4, 0.999), tasks[3]);
+  assert.equal(standings.nextReady(1, 0.999), tasks[0], 'among one there is no choice');
+  const seen: (Task | undefined)[] = [];
+  let random = 0;
+  for (let task = standings.nextReady(8, random); task; task = standings.nextReady(8, random)) {
+    seen.push(task);
+    standings.move(task, { kind: 'running' });
+    random = (random + 0.37) % 1;
+  }
+  assert.equal(seen.length, 20);
+  assert.equal(new Set(seen).size, 20);
+  for (const [place, task] of seen.entries()) assert.ok(tasks.indexOf(task as Task) < place + 8);
+});
+
+test('a task that becomes ready again while it is among the first is named once', () => {
+  const standings = new Standings();
+  for (const task of [A, B, C]) standings.move(task, { kind: 'ready' });
+  standings.nextReady(2, 0);
+  standings.move(A, { kind: 'elsewhere' });
+  standings.move(A, { kind: 'ready' });
+  const seen = [0, 0, 0, 0].map(() => {
+    const task = standings.nextReady(2, 0);
+    if (task) standings.move(task, { kind: 'running' });
+    return task;
+  });
+  assert.deepEqual(seen, [B, C, A, undefined]);
+});
