@@ -6,7 +6,7 @@
  * round found is said at once, with the command that runs it again; its directory is kept. Ends with a table; exit code
  * 0 only when nothing was found, every control found what it must, and every row ran.
  */
-import { execFileSync, fork, type ChildProcess } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -18,6 +18,7 @@ import type { Row } from '../test/torture/row.ts';
 import type { RoundOrder, RoundReport } from '../test/torture/lane.ts';
 import { rows } from '../test/torture/rows.ts';
 import { ControlResult, renderTable, RowResult } from '../test/torture/table.ts';
+import { commit } from './commit.ts';
 
 const CONTROL_LIMIT_MS = 60_000;
 /** Many times what any round takes, on a machine that is busy with other things as well. */
@@ -152,18 +153,6 @@ function endEverythingOf(scratch: string): void {
     } catch {
       // it has ended, or is not ours
     }
-  }
-}
-
-/** Which sources these are; `unknown` outside of a git checkout. */
-function commit(): string {
-  const git = (...args: string[]) =>
-    execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  try {
-    const isChanged = git('status', '--porcelain', '--untracked-files=no').trim() !== '';
-    return `${git('rev-parse', '--short', 'HEAD').trim()}${isChanged ? ', changed' : ''}`;
-  } catch {
-    return 'unknown';
   }
 }
 
