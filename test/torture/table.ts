@@ -179,7 +179,7 @@ export function renderTable(
 }
 
 /** Markdown, padded so that it can be read as it is. */
-function table(head: readonly string[], body: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], body: readonly (readonly string[])[]): string {
   const widths = head.map((cell, column) =>
     Math.max(cell.length, ...body.map((row) => row[column]?.length ?? 0)),
   );
