@@ -1,7 +1,7 @@
-/** A directory in which everything is done: each task with our result and with the output that ninja made of it. */
+/** A directory in which everything is done: each task with our result and with an output of its own, as ninja makes them. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { plainEnvironment, type Bench } from './bench.ts';
 import { ninjaFile } from './contestants.ts';
@@ -11,39 +11,40 @@ import { makeTasks, taskName, type Tasks } from './task-directory.ts';
 export interface CompletedTasks extends Tasks {
   /** For GNU parallel: a log of jobs that are all done. */
   readonly joblog: string;
-  readonly ninjaFile: string;
 }
 
 const known = new Map<string, CompletedTasks>();
-/** What ninja wrote when it made everything, once: the commands and the names in it are the same everywhere. */
+/** Where ninja wrote what it made, once: the commands and the names in it are the same everywhere. */
 let ninjaLog: string | undefined;
 
 /** Three names for each of `count` tasks. Made once for each place: nothing that runs in it changes it. */
 export function completedDirectory(bench: Bench, place: Place, count: number): CompletedTasks {
-  const key = `${place} ${count}`;
-  const made = known.get(key) ?? makeCompleted(bench, place, count);
-  known.set(key, made);
+  const made = known.get(place) ?? makeCompleted(bench, place, count);
+  known.set(place, made);
   return made;
 }
 
 function makeCompleted(bench: Bench, place: Place, count: number): CompletedTasks {
   bench.say(`makes a directory of ${count} completed tasks (${place})`);
   const tasks = makeTasks(bench, place, count);
-  const { root, directory } = tasks;
-  for (let i = 1; i <= count; i++)
-    writeFileSync(join(directory, `done_exec_log-${taskName(i)}.txt`), resultText(i, directory));
+  for (let i = 1; i <= count; i++) {
+    const name = taskName(i);
+    writeFileSync(join(tasks.directory, `done_exec_log-${name}.txt`), resultText(i, tasks.directory));
+    writeFileSync(join(tasks.directory, `${name}.log`), 'done\n');
+  }
+  return { ...tasks, joblog: makeJoblog(bench, tasks) };
+}
+
+/** Lets ninja make its targets, which takes minutes, or tells it that it did so elsewhere; returns its build file. */
+export function prepareNinja(bench: Bench, tasks: CompletedTasks): string {
+  const { root, directory, count } = tasks;
   const buildFile = ninjaFile(bench, tasks);
-  if (bench.has('ninja')) {
-    if (ninjaLog === undefined || !existsSync(ninjaLog)) {
-      bench.say(`lets ninja make its ${count} targets, once`);
-      execFileSync('ninja', ['-f', buildFile], { cwd: directory, env: plainEnvironment(), stdio: 'ignore' });
-      ninjaLog = join(root, '.ninja_log');
-    } else {
-      for (let i = 1; i <= count; i++) writeFileSync(join(directory, `${taskName(i)}.log`), 'done\n');
-      copyFileSync(ninjaLog, join(root, '.ninja_log'));
-    }
-  } else for (let i = 1; i <= count; i++) writeFileSync(join(directory, `${taskName(i)}.log`), 'done\n');
-  return { ...tasks, joblog: makeJoblog(bench, tasks), ninjaFile: buildFile };
+  if (ninjaLog === undefined) {
+    bench.say(`lets ninja make its ${count} targets, once`);
+    execFileSync('ninja', ['-f', buildFile], { cwd: directory, env: plainEnvironment(), stdio: 'ignore' });
+    ninjaLog = join(root, '.ninja_log');
+  } else copyFileSync(ninjaLog, join(root, '.ninja_log'));
+  return buildFile;
 }
 
 /** Such a log as a run with a child of no words leaves. */

@@ -1,5 +1,4 @@
 /** Contestants beside a reference, in turn: A B A B …, so that whatever slows the machine down slows both. */
-import { rmSync } from 'node:fs';
 import type { Bench } from './bench.ts';
 import type { Contest, Entry, Figure, Kind, Limit, Place } from './goal.ts';
 import { measure, type Cost, type Run } from './measure.ts';
@@ -29,17 +28,12 @@ interface Rules {
 /** Every contestant once beside the reference, and all of that `rounds` times. */
 export async function hold(bench: Bench, rules: Rules): Promise<Contest> {
   const { title, place, reference, contestants, rounds } = rules;
-  const garbage: string[] = [];
   const runOnce = async ({ name, per = 1, prepare }: Contestant): Promise<Cost> => {
     const run = prepare();
     const cost = await measure(bench, run, rules.sampleMemory === true).catch((error: unknown) => {
       throw new Error(`${title}: ${name} did not do its work`, { cause: error });
     });
-    if (run.garbage !== undefined) {
-      // ext4 makes every create dearer for a while after many deletes: on a disk all of that comes at the end
-      if (place === 'disk') garbage.push(run.garbage);
-      else remove(run.garbage);
-    }
+    if (run.garbage !== undefined) bench.discard(run.garbage, place);
     return divided(cost, per);
   };
   const pairs = contestants.map(() => ({ theirs: [] as Cost[], references: [] as Cost[] }));
@@ -50,7 +44,6 @@ export async function hold(bench: Bench, rules: Rules): Promise<Contest> {
       pairs[i]?.theirs.push(await runOnce(contestant));
     }
   }
-  for (const path of garbage) remove(path);
   const allReferences = pairs.flatMap(({ references }) => references);
   const entries = contestants.map((contestant, i) =>
     entryOf(contestant, pairs[i]?.theirs ?? [], pairs[i]?.references ?? []),
@@ -62,9 +55,6 @@ export async function hold(bench: Bench, rules: Rules): Promise<Contest> {
     entries: [entryOf(reference, allReferences, allReferences), ...entries],
   };
 }
-
-const remove = (path: string) =>
-  rmSync(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 
 const divided = (cost: Cost, per: number): Cost => ({
   ...cost,

@@ -39,7 +39,7 @@ export function escapeXml(text: string): string {
     .replaceAll('"', '&quot;');
 }
 
-/** A chart for each unit of the figures, then one for each contest. */
+/** A chart for each unit of the figures, then one for each contest of more than two. */
 export function chartsOf(findings: Findings): Chart[] {
   const units = new Map<string, Bar[]>();
   for (const { limit, place, value } of findings.figures) {
@@ -50,11 +50,14 @@ export function chartsOf(findings: Findings): Chart[] {
     units.set(limit.unit, bars);
   }
   return [
-    ...[...units].map(([unit, bars]) => ({ title: `against the limits, ${unit}`, bars })),
-    ...findings.contests.map(({ title, place, about, entries }) => ({
-      title: `${title}${place === undefined ? '' : `, ${place}`}: ${about === 'time' ? 'wall' : 'peak'}, ratio to ${entries[0]?.name ?? 'nothing'}`,
-      bars: entries.flatMap((entry) => barOf(entry, about)),
-    })),
+    ...[...units].map(([unit, bars]) => ({ title: `beside the limits, ${unit}`, bars })),
+    // what two have to say to each other is said by their figure
+    ...findings.contests
+      .filter(({ entries }) => entries.length > 2)
+      .map(({ title, place, about, entries }) => ({
+        title: `${title}${place === undefined ? '' : `, ${place}`}: ${about === 'time' ? 'wall' : 'peak'}, ratio to ${entries[0]?.name ?? 'nothing'}`,
+        bars: entries.flatMap((entry) => barOf(entry, about)),
+      })),
   ];
 }
 

@@ -18,7 +18,7 @@ const findings: Findings = {
       title: 'some </svg> contest',
       place: 'disk',
       about: 'time',
-      entries: ['reference', 'a name that is too long for the margin of any picture'].map((name) => ({
+      entries: ['reference', 'ours', 'a name that is too long for the margin of any picture'].map((name) => ({
         name,
         kind: 'peer',
         rounds: 1,
@@ -69,7 +69,7 @@ suite('the picture of a goal', () => {
     const charts = chartsOf(findings);
     assert.deepEqual(
       charts.map(({ bars }) => bars.length),
-      [1, 2],
+      [1, 3],
     );
     assert.equal(charts[0]?.bars[0]?.atMost, 4);
     const svg = drawGoal({ number: 3, title: 'x' }, charts);

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, openSync, closeSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, openSync, closeSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { plainEnvironment, type Bench } from '../bench.ts';
 import { productRun } from '../contestants.ts';
+import { measure as run } from '../measure.ts';
 import { limitAt, type Figure, type Findings, type Goal, type Limit } from '../goal.ts';
 import { readStamps } from '../stamps.ts';
 import { spread } from '../statistics.ts';
@@ -14,6 +15,9 @@ import { delaysBetween, percentile, type Delay } from '../delays.ts';
 
 const CHILDREN = 32;
 const PATIENCE_MS = 120_000;
+/** By then a Node process that does nothing has started. */
+const SETTLE_MS = 1_000;
+const PRELOAD = fileURLToPath(new URL('../note-delays.mjs', import.meta.url));
 const limits: readonly Limit[] = [
   { what: 'p99, 32 tasks', atMost: 10, unit: 'ms' },
   { what: 'max, 32 tasks', atMost: 30, unit: 'ms' },
@@ -25,7 +29,7 @@ export const mainThread: Goal = {
   number: 7,
   title: 'how long the main thread is blocked while 32 children start and print',
   method:
-    'A timer of 1 ms in the main thread notes how late each of its ticks is, from the moment the first running log appears to the last word of the last child. Each child prints a line every 10 ms for a second. What is shown is the time between two ticks, with nothing subtracted: 1 ms is the best there is, and where there are fewer cores than children that print, it holds waiting for a core as well. With 100,000 tasks found, the run is told to stop when 32 children have started.',
+    'A timer of 1 ms in the main thread notes how late each of its ticks is, from the moment the first running log appears to the last word of the last child. Each child prints a line every 10 ms for a second. What is shown is the time between two ticks, with nothing subtracted: 1 ms is the best there is, and where there are fewer cores than children that print, it holds waiting for a core as well: the last row of the table shows how much of it, by a Node process that does nothing beside the same children of a loop in C. With 100,000 tasks found, the run is told to stop when 32 children have started.',
   limits,
   needs: ['cc'],
   measure,
@@ -41,9 +45,9 @@ async function measure(bench: Bench): Promise<Findings> {
       for (let round = 1; round <= rounds; round++) {
         bench.say(`main thread with ${count} tasks (${place}): round ${round} of ${rounds}`);
         const delays = (await watchOneRun(bench, place, count)).map(({ ms }) => ms);
-        const run = { p99: percentile(delays, 0.99), max: Math.max(...delays) };
-        runs.push(run);
-        const cells = [percentile(delays, 0.5), run.p99, run.max].map((ms) => ms.toFixed(1));
+        const worst = { p99: percentile(delays, 0.99), max: Math.max(...delays) };
+        runs.push(worst);
+        const cells = [percentile(delays, 0.5), worst.p99, worst.max].map((ms) => ms.toFixed(1));
         rows.push([count.toLocaleString('en'), place, String(round), String(delays.length), ...cells]);
       }
       figures.push(
@@ -52,6 +56,9 @@ async function measure(bench: Bench): Promise<Findings> {
       );
     }
   }
+  const idle = (await watchAnIdleProcess(bench)).map(({ ms }) => ms);
+  const cells = [percentile(idle, 0.5), percentile(idle, 0.99), Math.max(...idle)].map((ms) => ms.toFixed(1));
+  rows.push(['idle Node, children of the C loop', bench.mainPlace, '1', String(idle.length), ...cells]);
   return { figures, contests: [], tables: [{ title: 'time between two ticks of 1 ms', rows }], notes: [] };
 }
 
@@ -60,7 +67,6 @@ async function watchOneRun(bench: Bench, place: 'tmpfs' | 'disk', count: number)
   const tasks = makeTasks(bench, place, count);
   const [trace, stamps, errors] = ['trace', 'stamps', 'errors'].map((name) => join(tasks.root, name));
   if (trace === undefined || stamps === undefined || errors === undefined) throw new Error('no names');
-  const preload = fileURLToPath(new URL('../note-delays.mjs', import.meta.url));
   const { argv, env, cwd } = productRun(bench, tasks, ['--concurrency', String(CHILDREN)]);
   const [node = '', ...args] = argv;
   const stderr = openSync(errors, 'w');
@@ -69,7 +75,7 @@ async function watchOneRun(bench: Bench, place: 'tmpfs' | 'disk', count: number)
     env: {
       ...plainEnvironment(),
       ...env,
-      NODE_OPTIONS: `--import=${preload}`,
+      NODE_OPTIONS: `--import=${PRELOAD}`,
       BENCH_DELAYS: trace,
       BENCH_STAMPS: stamps,
       BENCH_SPEAK_MS: String(bench.size(1_000, 300)),
@@ -94,7 +100,40 @@ async function watchOneRun(bench: Bench, place: 'tmpfs' | 'disk', count: number)
   const window = { from: firstLogAt(tasks.directory), to: Number(last) / 1e6 };
   const delays = delaysBetween(readFileSync(trace, 'utf8'), window);
   if (delays.length === 0) throw new Error('the main thread left no ticks');
-  rmSync(tasks.root, { recursive: true, force: true });
+  bench.discard(tasks.root, place);
+  return delays;
+}
+
+/** The machine's own share: the ticks of a Node process that does nothing, beside the same children of the C loop. */
+async function watchAnIdleProcess(bench: Bench): Promise<Delay[]> {
+  const tasks = makeTasks(bench, bench.mainPlace, CHILDREN);
+  const trace = join(tasks.root, 'trace');
+  const stamps = join(tasks.root, 'stamps');
+  const untilClosed = "process.stdin.on('data', () => {}).on('end', () => process.exit())";
+  const idle = spawn(process.execPath, ['-e', untilClosed], {
+    env: { ...plainEnvironment(), NODE_OPTIONS: `--import=${PRELOAD}`, BENCH_DELAYS: trace },
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
+  const ended = once(idle, 'exit');
+  await once(idle, 'spawn');
+  await sleep(SETTLE_MS);
+  const speak = String(bench.size(1_000, 300));
+  await run(
+    bench,
+    {
+      argv: [bench.programs.limit, String(CHILDREN), bench.programs.task],
+      cwd: tasks.directory,
+      stdin: tasks.names,
+      env: { BENCH_STAMPS: stamps, BENCH_SPEAK_MS: speak },
+    },
+    false,
+  );
+  idle.stdin.end();
+  await ended;
+  const { starts, ends } = readStamps(readFileSync(stamps, 'utf8'));
+  const window = { from: Number(starts[0]) / 1e6, to: Number(ends.at(-1)) / 1e6 };
+  const delays = delaysBetween(readFileSync(trace, 'utf8'), window);
+  if (delays.length === 0) throw new Error('the idle process left no ticks');
   return delays;
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Bench } from '../bench.ts';
-import { completedDirectory, type CompletedTasks } from '../completed-directory.ts';
+import { completedDirectory, prepareNinja, type CompletedTasks } from '../completed-directory.ts';
 import { figureOf, hold, type Contestant } from '../contest.ts';
 import { OURS, PARALLEL, parallelSettings, parallelWords, productRun } from '../contestants.ts';
 import {
@@ -58,7 +58,7 @@ async function measure(bench: Bench): Promise<Findings> {
         rounds: bench.rounds(5),
       });
     if (bench.has('ninja')) {
-      const contest = await beside('ninja', ninja(tasks), [names(bench, tasks)]);
+      const contest = await beside('ninja', ninja(tasks, prepareNinja(bench, tasks)), [names(bench, tasks)]);
       contests.push(contest);
       figures.push(figureOf(limitAt(limits, 0), contest, OURS, (entry) => entry.wallRatio));
     } else figures.push(missing(limitAt(limits, 0), place, 'ninja is not installed'));
@@ -78,7 +78,7 @@ const missing = (limit: Limit, place: Place, why: string): Figure => ({
   why,
 });
 
-const ninja = ({ directory, ninjaFile, root }: CompletedTasks): Contestant => ({
+const ninja = ({ directory, root }: CompletedTasks, buildFile: string): Contestant => ({
   name: NINJA,
   kind: 'peer',
   prepare: () => {
@@ -87,7 +87,7 @@ const ninja = ({ directory, ninjaFile, root }: CompletedTasks): Contestant => ({
       // it appends a line for each target that it makes
       if (!readFileSync(`${root}/.ninja_log`).equals(logBefore)) throw new Error('ninja had something to do');
     };
-    return { argv: ['ninja', '-f', ninjaFile], cwd: directory, check };
+    return { argv: ['ninja', '-f', buildFile], cwd: directory, check };
   },
 });
 

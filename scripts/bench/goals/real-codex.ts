@@ -66,7 +66,7 @@ async function measure(bench: Bench): Promise<Findings> {
     ],
     contests: [timed, sampled],
     notes: [
-      `Memory of all processes: the sum of their proportional set sizes (/proc/PID/smaps_rollup), sampled every ${SAMPLE_EVERY_MS} ms; a shared page counts once. In the first table it is the largest resident set of one process.`,
+      `Memory of all processes: the sum of their proportional set sizes (/proc/PID/smaps_rollup), sampled every ${SAMPLE_EVERY_MS} ms; a page that several share counts once.`,
     ],
   };
 }
