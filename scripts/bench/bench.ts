@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The product, as it is installed: compiled. */
 export const CLI = join(ROOT, 'dist/src/cli.js');
 
-/** A directory of 100,000 completed tasks and their peers' files takes 1.3 GB of tmpfs; /dev/shm of a container may have 64 MB. */
+/** Free bytes. 300,000 small files take a page each, 1.2 GB, and are not the only ones; /dev/shm of a container may have 64 MB. */
 const TMPFS_NEEDED = { full: 4e9, quick: 5e7 };
 
 export class Bench {

@@ -1,4 +1,8 @@
-/** System calls that create or delete an inode or a name, from what `strace -f -z` wrote. */
+/**
+ * System calls that create or delete an inode or a name, from what `strace -f` wrote.
+ *
+ * `-z` (successful calls only) is not used: with it strace 6.1 prints the end of an interrupted call without its process.
+ */
 
 const CALLS =
   'open openat openat2 creat mknod mknodat mkdir mkdirat link linkat symlink symlinkat unlink unlinkat rmdir rename renameat renameat2'.split(

@@ -58,7 +58,7 @@ async function callsOf(bench: Bench, count: number): Promise<Map<string, number>
   const tasks = makeTasks(bench, bench.mainPlace, count);
   const trace = join(tasks.root, 'trace');
   const run = productRun(bench, tasks, ['--concurrency', '4']);
-  const strace = ['strace', '-f', '-qq', '-z', '-s', '4096', '-o', trace, '-e', `trace=${TRACED}`];
+  const strace = ['strace', '-f', '-qq', '-s', '4096', '-o', trace, '-e', `trace=${TRACED}`];
   await measureRun(
     bench,
     { ...run, argv: [...strace, ...run.argv], check: () => expectResults(tasks, isDone) },
