@@ -8,8 +8,8 @@
  * THE WATCHER. Before it becomes Codex (`exec` keeps pid, start time and group) the shell leaves a watcher in the group
  * that reads the same pipe. It ends when the owner does, however the owner ends (SIGKILL, out of memory, a dead worker
  * thread): then the watcher ends the child by the ladder, kills what escaped into sessions of its own, and itself.
- * While it lives, the group's number cannot be used again. An owner that has seen the child's end sends it away with
- * `END`, and looks itself for what is left (sweep.ts).
+ * While it lives, the group's number cannot be used again. It carries the cookie, so the sweep (sweep.ts) sees that
+ * the group is ours, and ends it whole, members that have cleared their environment included.
  *
  * THE LADDER. SIGINT is Codex's graceful stop: it ends its whole command tree and the thread stays resumable. SIGTERM
  * kills it at once and leaves grandchildren. So: SIGINT, 5 s, SIGTERM, 2 s, SIGKILL of the group, then the sweep.
@@ -38,7 +38,7 @@ IFS= read -r go <&3 || exit 0
 [ "$go" = GO ] || exit 0
 ( trap "" HUP INT TERM
   PATH="$PATH:/usr/bin:/bin"
-  while IFS= read -r line <&3; do [ "$line" = END ] && exit; done
+  while IFS= read -r _ <&3; do :; done
   for step in ${STEPS}; do
     kill -0 $$ 2>/dev/null || break
     kill -"\${step%:*}" -$$ 2>/dev/null
@@ -171,7 +171,6 @@ export class GatedChild {
    */
   async finish(): Promise<{ exit: ChildExit; unkillable: readonly number[] }> {
     await this.#exited;
-    this.#gate.write('END\n');
     const unkillable = await sweep(this.#claim, this.identity, this.#table);
     this.#gate.destroy(); // not before the watcher is dead: it would begin its own ladder
     const patience = setTimeout(() => {

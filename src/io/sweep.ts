@@ -144,14 +144,15 @@ class Sweeper {
   }
 
   async #lookUntilClean(): Promise<void> {
-    while (this.#sweeping.size > 0) {
-      await sleep(LOOK_EVERY_MS); // also before the first: others join, and a watcher that was sent away has left
+    for (;;) {
       try {
         for (const [sweeping, look] of lookFor(this.#sweeping, this.#table)) this.#act(sweeping, look);
       } catch (error) {
         for (const { failed } of this.#sweeping) failed(error);
         return this.#sweeping.clear();
       }
+      if (this.#sweeping.size === 0) return;
+      await sleep(LOOK_EVERY_MS);
     }
   }
 

@@ -197,6 +197,17 @@ describe('the child', { concurrency: true, ...linux }, () => {
     for (const { pid } of [claimless, other]) assert.ok(isThere(pid ?? 0));
   });
 
+  test('a member of the group that has cleared its environment is ended as well, though nobody else is left', async (t) => {
+    const { child, appears } = await gated(
+      t,
+      "env -i sh -c 'echo $$ >hidden; exec sleep 60' & while [ ! -s hidden ]; do sleep 0.02; done; exit 0",
+    );
+    child.go();
+    const hidden = Number(await appears('hidden'));
+    assert.deepEqual((await child.finish()).unkillable, []);
+    assert.ok(!isThere(hidden));
+  });
+
   test('a grandchild that hid from the sweep and holds the output does not keep us waiting', async (t) => {
     const { child, appears } = await gated(
       t,
