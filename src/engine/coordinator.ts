@@ -121,7 +121,7 @@ export class Coordinator {
   async #begin(): Promise<void> {
     const { options, tasks, listings, emit, run, codexVersion, refused } = this.#deps;
     const look = await lookFirst(this.#world.files, tasks, options, listings);
-    const { states, counts, priors, unreleased } = look;
+    const { states, counts, priors, unsettled } = look;
     listings?.clear(); // 100,000 tasks leave 300,000 names: memory that every new process would be slower for
     this.#tally.alreadyCompleted = tasks.length - states.size;
     for (const [task, prior] of priors) this.#priors.set(task, prior);
@@ -132,7 +132,7 @@ export class Coordinator {
     await inTurns([...states], ([task, state]) =>
       this.#standings.move(
         task,
-        unreleased.has(task) ? ELSEWHERE : standingFor(state, priors.get(task), over),
+        unsettled.has(task) ? ELSEWHERE : standingFor(state, priors.get(task), over),
       ),
     );
     emit({

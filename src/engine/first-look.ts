@@ -16,11 +16,14 @@ export interface FirstLook {
   readonly states: ReadonlyMap<Task, TaskState>;
   readonly counts: Readonly<Record<TaskState, number>>;
   readonly priors: ReadonlyMap<Task, PriorResult>;
-  /** Completed tasks whose lock is still there: their owner is about to release it, or died before it did. */
-  readonly unreleased: ReadonlySet<Task>;
+  /**
+   * To be looked at again: completed tasks whose lock is still there, because their owner is about to release it, or died
+   * before it did; and tasks whose result, which this run would have superseded, has gone since the listing.
+   */
+  readonly unsettled: ReadonlySet<Task>;
 }
 
-/** `listings` are of a moment ago. What has changed since is found out like any later change: by a look before each attempt. */
+/** `listings` are of a moment ago. A task that has come to have no result since is found out before its attempt; one that is passed over here, by the next run. */
 export async function lookFirst(
   files: Files,
   tasks: readonly Task[],
@@ -39,12 +42,12 @@ export async function lookFirst(
   }
   const states = new Map<Task, TaskState>();
   const priors = new Map<Task, PriorResult>();
-  const unreleased = new Set<Task>();
+  const unsettled = new Set<Task>();
   for (const task of open.sort(byNaturalOrder)) {
     const { locked, failed } = marks.get(task.directory) ?? NO_MARKS;
     const state = stateOf(task.name, marks.get(task.directory) ?? NO_MARKS);
     states.set(task, state);
-    if (state === 'completed' && locked.has(task.name)) unreleased.add(task);
+    if (state === 'completed' && locked.has(task.name)) unsettled.add(task);
     const again =
       state === 'completed' &&
       (options.rerunCompleted || (options.rerunChanged && (await isChanged(files, task))));
@@ -55,8 +58,9 @@ export async function lookFirst(
         : undefined;
     const id = superseded && (await identityOf(files, task, superseded));
     if (id !== undefined) priors.set(task, { state: superseded as PriorResult['state'], id });
+    else if (superseded) unsettled.add(task);
   }
-  return { states, counts, priors, unreleased };
+  return { states, counts, priors, unsettled };
 }
 
 /** Where a task stands for a run that finds it in this state; `completed` and `failed` say how, when it is not to be taken. */
@@ -138,5 +142,6 @@ async function listAll(files: Files, tasks: readonly Task[]): Promise<ReadonlyMa
 async function isChanged(files: Files, task: Task): Promise<boolean> {
   const header = await readLogHeader(files, `${task.directory}/${markerOf.completed(task.name)}`);
   const prompt = await readPrompt(files, task);
-  return header !== undefined && prompt.kind === 'read' && prompt.source.sha256 !== header.promptSha256;
+  if (header === undefined || prompt.kind === 'gone') return false;
+  return prompt.kind === 'refused' || prompt.source.sha256 !== header.promptSha256;
 }
