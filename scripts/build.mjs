@@ -1,6 +1,6 @@
 /**
  * Builds dist, whole: nothing of an earlier build is left in it, and a build that fails changes nothing. The program is
- * one CommonJS file and what a worker thread loads is another, libraries included: reading 120 module files costs more
+ * a few CommonJS files and what a worker thread loads is one, libraries included: reading 120 module files costs more
  * time than running them does, and Node's loader for ES modules costs some more in each thread.
  */
 import { build, transform } from 'esbuild';

@@ -44,15 +44,15 @@ export async function run(request: RunRequest, emit: (event: RunEvent) => void):
   const discovery = await discover(world.files, paths, options.patterns, cwd);
   if (options.mode === 'dry-run') return dryRun(world, request, discovery, emit);
   const codex = await findCodex(request.env, cwd);
-  // What takes long is begun here, and goes on while the directories are looked at.
-  const codexVersion = versionOf(codex, request.env);
-  codexVersion.catch(() => {}); // heard where it is awaited, unless something else ends the run before
+  // What takes long is begun early, and goes on while the directories are looked at.
   const threads = new Threads(options.concurrency, (message) => emit({ kind: 'notice', message }));
   if (isAnyPending(discovery)) void threads.start();
   const { tasks, refused, listings } = discovery;
   const changedAt = new Map([...listings].map(([path, listing]) => [path, listing.changedAt]));
   const strays = findStrays(listings, tasks, cwd);
   const directories = await openDirectories(world, [...tasks, ...strays]);
+  const codexVersion = versionOf(codex, request.env);
+  codexVersion.catch(() => {}); // heard where it is awaited, unless something else ends the run before
   for (const directory of directories.values()) {
     await tidy(world, directory, undefined, listings.get(directory.path)?.marks);
     if (options.cleanupStaleMs !== undefined) {
@@ -60,6 +60,7 @@ export async function run(request: RunRequest, emit: (event: RunEvent) => void):
         emit({ kind: 'notice', message: `${label}: ${detail}` });
     }
   }
+  if (options.cleanupStaleMs !== undefined) listings.clear(); // they are no longer true, and nobody else forgets them
   const exitCode = await drainTasks(
     world,
     request,
@@ -78,7 +79,7 @@ export async function run(request: RunRequest, emit: (event: RunEvent) => void):
   for (const directory of directories.values()) {
     const stat = await lookAt(world.files, directory.path);
     if (!stat) continue; // removed while we worked; the summary has told
-    const isAsListed = stat.mtimeNs === changedAt.get(directory.path); // no name has come or gone since
+    const isAsListed = stat.mtimeNs === changedAt.get(directory.path); // no name has come or gone since, as far as the clock tells
     await tidy(world, directory, undefined, isAsListed ? new Marks() : undefined);
     await removeIdentityFile(world.files, directory, world.me);
   }
@@ -145,7 +146,7 @@ async function drainTasks(
   return exitCode;
 }
 
-/** The worker threads. They start only when there is something for them to do. */
+/** The worker thread. It starts only when there is something for it to do. */
 class Threads {
   readonly #concurrency: number;
   readonly #onTrouble: (message: string) => void;

@@ -19,9 +19,9 @@ import { EnvironmentError, InvariantError } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { AbortMessage, AttemptNews, AttemptOrder } from './order.ts';
 
-/** From TypeScript sources (tsx), compiled file by file, or from the program, where all of src is one file in its place. */
+/** From TypeScript sources (tsx), compiled file by file, or from the program, where this is a file right in src. */
 const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-const top = import.meta.url.includes('/engine/pool.') ? '../..' : '..';
+const top = /\/engine\/pool\.[jt]s$/.test(import.meta.url) ? '../..' : '..';
 const WORKER = fileURLToPath(new URL(`${top}/workers/attempt${extension}`, import.meta.url));
 
 /** Where short-lived objects are made, per thread: with Node's own 48 MB, a thread fills memory with what it no longer needs. */

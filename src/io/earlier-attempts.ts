@@ -168,13 +168,13 @@ export async function pruneEnded(
   const removed: string[] = [];
   const removedClaims = new Set<ClaimId>();
   for (const folder of ['ended', 'raw'] as const) {
-    const kept = KEPT_PER_TASK * (folder === 'raw' ? 2 : 1);
     const mayAllGo = all && (folder === 'ended' || removedClaims.size > 0);
-    for (const group of await listByTask(files, directory, folder, mayAllGo ? 0 : kept)) {
+    for (const group of await listByTask(files, directory, folder, mayAllGo ? 0 : KEPT_PER_TASK)) {
       group.sort((a, b) => b.attempt - a.attempt || (a.name < b.name ? -1 : 1));
-      for (const [index, { name }] of group.entries()) {
+      const newest = new Set<ClaimId>(); // of one attempt there may be two files
+      for (const { name } of group) {
         const claim = name.split('.')[2] ?? '';
-        const isOld = index >= kept;
+        const isOld = newest.add(claim).size > KEPT_PER_TASK;
         if (!isOld && !(all && (folder === 'ended' || removedClaims.has(claim)))) continue;
         removedClaims.add(claim);
         const path = `${folder}/${name}`;
