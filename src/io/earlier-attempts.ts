@@ -171,10 +171,10 @@ export async function pruneEnded(
     const mayAllGo = all && (folder === 'ended' || removedClaims.size > 0);
     for (const group of await listByTask(files, directory, folder, mayAllGo ? 0 : KEPT_PER_TASK)) {
       group.sort((a, b) => b.attempt - a.attempt || (a.name < b.name ? -1 : 1));
-      const newest = new Set<ClaimId>(); // of one attempt there may be two files
-      for (const { name } of group) {
+      const newest = new Set<string>(); // of one attempt there may be two files
+      for (const { name, attempt } of group) {
         const claim = name.split('.')[2] ?? '';
-        const isOld = newest.add(claim).size > KEPT_PER_TASK;
+        const isOld = newest.add(`${attempt} ${claim}`).size > KEPT_PER_TASK;
         if (!isOld && !(all && (folder === 'ended' || removedClaims.has(claim)))) continue;
         removedClaims.add(claim);
         const path = `${folder}/${name}`;
