@@ -2,7 +2,7 @@
 import { newClaimId, ownerOf, type ClaimRecord } from '../core/claim.ts';
 import type { ReapResult } from '../core/event.ts';
 import type { Task } from '../core/task.ts';
-import { putResultAside, readHistory } from '../io/earlier-attempts.ts';
+import { putResultAside } from '../io/earlier-attempts.ts';
 import { createPrivate } from '../io/file-system.ts';
 import { removeIfThere, syncDirectory } from '../io/files.ts';
 import { claimIdIn, LockDraft, readLock, type HeldLock } from '../io/lock-file.ts';
@@ -97,14 +97,13 @@ export async function resetTask(
 ): Promise<'reset' | 'taken' | 'blocked'> {
   const { files, me } = world;
   const claim = newClaimId();
-  const { nextAttempt } = await readHistory(files, directory, task.name);
   const draft = await LockDraft.create(files, directory, claim, me);
   const record: ClaimRecord = {
     v: 1,
     kind: 'reset',
     task: task.name,
     claim,
-    attempt: nextAttempt,
+    attempt: 1, // of no use to anybody: there is no agent, no log, and no death to be counted
     dir: directory.id,
     run,
     host: me.host,
