@@ -120,9 +120,14 @@ class ConsoleReporter {
     if (total === 0 && refused.length === 0)
       this.#unlessQuiet(
         yellow(
-          `no task files: nothing matches ${options.patterns.map((p) => printable(shellQuoted(p))).join(' ')} here`,
+          `no task files: nothing matches ${options.patterns.map((p) => printable(shellQuoted(p))).join(' ')} ${this.#where()}`,
         ),
       );
+  }
+
+  #where(): string {
+    const { paths } = this.#options;
+    return paths.length === 0 ? 'here' : `in ${paths.map((path) => printable(shellPath(path))).join(', ')}`;
   }
 
   #ended(task: Task, outcome: Outcome, log: string | undefined): void {

@@ -72,6 +72,17 @@ describe('one line for each task that ends', () => {
   });
 });
 
+test('where no task was found is said by name, and nothing of a path reaches the terminal raw', () => {
+  const nothing = started(0);
+  const about = (paths: string[]) =>
+    said([nothing], 'normal', { paths })
+      .out.split('\n')
+      .find((text) => text.startsWith('no task'));
+  assert.equal(about([]), "no task files: nothing matches '*.md' here");
+  assert.equal(about(['a b', 'c']), "no task files: nothing matches '*.md' in 'a b', c");
+  assert.doesNotMatch(about(['\u001b[2Jx']) ?? '\u001b', /\u001b/);
+});
+
 describe('how much is said', () => {
   const events = [
     started(3),
