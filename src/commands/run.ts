@@ -60,7 +60,6 @@ export async function run(request: RunRequest, emit: (event: RunEvent) => void):
         emit({ kind: 'notice', message: `${label}: ${detail}` });
     }
   }
-  if (options.cleanupStaleMs !== undefined) listings.clear(); // they are no longer true, and nobody else forgets them
   const exitCode = await drainTasks(
     world,
     request,
@@ -72,7 +71,7 @@ export async function run(request: RunRequest, emit: (event: RunEvent) => void):
       codex,
       codexVersion,
       threads,
-      ...(options.cleanupStaleMs === undefined && { listings }),
+      listings,
     },
     emit,
   );
@@ -97,7 +96,7 @@ async function openDirectories(world: World, tasks: readonly Task[]): Promise<Ma
 
 interface Work extends Pick<Discovery, 'tasks' | 'refused'> {
   readonly strays: readonly Task[];
-  readonly listings?: Map<string, Listing>;
+  readonly listings: Map<string, Listing>;
   readonly directories: ReadonlyMap<string, TaskDirectory>;
   readonly codex: CodexCommand;
   readonly codexVersion: Promise<string>;
@@ -107,11 +106,13 @@ interface Work extends Pick<Discovery, 'tasks' | 'refused'> {
 async function drainTasks(
   world: World,
   request: RunRequest,
-  { threads, ...work }: Work,
+  { threads, listings, ...work }: Work,
   emit: (event: RunEvent) => void,
 ): Promise<number> {
   const { options, version } = request;
   const codexVersion = await work.codexVersion; // before anybody listens for signals: they find a coordinator
+  const isAsListed = await areAsListed(world, listings);
+  if (!isAsListed) listings.clear(); // large, and no longer true
   using drain = new Drain({
     onDrain: () => {
       emit({ kind: 'draining', running: coordinator.running });
@@ -127,6 +128,7 @@ async function drainTasks(
   const coordinator: Coordinator = new Coordinator(world, {
     run: randomBytes(8).toString('hex'),
     ...work,
+    ...(isAsListed && { listings }),
     options,
     codexVersion,
     by: `codex-worker ${version}`,
@@ -181,6 +183,13 @@ class Threads {
     await this.#opening?.catch(() => {});
     await this.#pool?.close();
   }
+}
+
+/** Whether no name has come or gone in these directories since they were listed, as far as their clocks tell. */
+async function areAsListed({ files }: World, listings: ReadonlyMap<string, Listing>): Promise<boolean> {
+  for (const [path, { changedAt }] of listings)
+    if ((await lookAt(files, path))?.mtimeNs !== changedAt) return false;
+  return true;
 }
 
 /** Whether it is certain that there is something to do: more tasks than markers that could stand beside them. */

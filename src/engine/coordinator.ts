@@ -360,15 +360,26 @@ export class Coordinator {
 
   async #summary(): Promise<RunSummary> {
     const standings = this.#standings;
-    const now = await countStates(this.#world.files, standings.notCompleted());
+    const { files } = this.#world;
+    const now = await countStates(files, standings.notCompleted());
+    // What this run had not looked at again when it was stopped: others may have finished it, or it is as it was.
+    const open = standings.in('ready', 'delayed', 'elsewhere', 'suspect');
+    const before = await countStates(
+      files,
+      open.filter((task) => this.#priors.has(task)),
+    );
+    const since = await countStates(
+      files,
+      open.filter((task) => !this.#priors.has(task)),
+    );
     return {
-      alreadyCompleted: this.#tally.alreadyCompleted + standings.over('already-completed'),
+      alreadyCompleted: this.#tally.alreadyCompleted + standings.over('already-completed') + before.completed,
       completed: standings.over('completed'),
       failed: standings.over('failed'),
       givenBack: standings.over('given-back'),
-      leftFailed: standings.over('left-failed'),
+      leftFailed: standings.over('left-failed') + before.failed,
       inProgressElsewhere: now['in-progress'],
-      finishedElsewhere: standings.over('finished-elsewhere'),
+      finishedElsewhere: standings.over('finished-elsewhere') + since.completed + since.failed,
       held: standings.count('held'),
       pending: Math.max(0, now.pending - standings.over('refused')),
       refused: this.#tally.refused,

@@ -196,7 +196,11 @@ const LOOKS_AT_ONCE = 64;
 async function addMatches(places: Places, place: Place, names: readonly string[]): Promise<void> {
   const { directory, prefix, listing, tasks } = place;
   const isPlain = (name: string) =>
-    listing.marks.completed.has(name) && !listing.odd.has(name) && !isTooLong(name) && !reservedPrefix(name);
+    listing.marks.completed.has(name) &&
+    !listing.odd.has(name) &&
+    !listing.notUtf8.has(name) &&
+    !isTooLong(name) &&
+    !reservedPrefix(name);
   const others: string[] = [];
   for (const name of names) {
     if (isPlain(name)) tasks.push({ directory, name, label: prefix + name });
@@ -215,7 +219,8 @@ async function add(places: Places, place: Place, name: string, stat: BigIntStats
   if (await isMarkerBeside(places.files, place, name)) return;
   const why = whyNotATask(name, stat, listing);
   if (why) places.refuse(place, name, why);
-  else tasks.push({ directory, name, label: prefix + name });
+  else if (listing.notUtf8.has(name)) places.refuse(place, name, NOT_UTF8); // the other one of that look
+  if (!why) tasks.push({ directory, name, label: prefix + name });
 }
 
 /** Where the glob believes that it is: it turns the backslashes of a real path into slashes, and reads another directory. */
@@ -275,7 +280,9 @@ async function globIn(
     const entries = candidates.map((name) =>
       odd.get(name) === 'directory' ? new GlobDirectory(name) : new GlobEntry(name),
     );
-    for (const [name, kind] of notUtf8) if (kind !== 'directory') entries.push(new GlobEntry(name));
+    const known = notUtf8.size > 0 ? new Set(candidates) : undefined; // a file may really be called as another is shown
+    for (const [name, kind] of notUtf8)
+      if (kind !== 'directory' && !known?.has(name)) entries.push(new GlobEntry(name));
     return entries;
   });
   const readForGlob = (path: string, _options: unknown, done: Parameters<typeof readEntries>[1]) =>
@@ -322,13 +329,15 @@ async function leadsToDirectory(path: string): Promise<boolean> {
 const isTooLong = (name: string) =>
   name.length * 3 > MAX_NAME_BYTES && Buffer.byteLength(name) > MAX_NAME_BYTES;
 
+const NOT_UTF8 = 'has a name that is not UTF-8';
+
 /** A sentence for what cannot be a task; `undefined` for a task. */
 function whyNotATask(
   name: string,
   stat: BigIntStats | undefined,
   { notUtf8 }: Pick<EntryNames, 'notUtf8'>,
 ): string | undefined {
-  if (!stat) return notUtf8.has(name) ? 'has a name that is not UTF-8' : 'is gone';
+  if (!stat) return notUtf8.has(name) ? NOT_UTF8 : 'is gone';
   if (!stat.isFile()) return `is ${describeType(stat)}, not a regular file`;
   const prefix = reservedPrefix(name);
   if (prefix) return `has a name that begins with ${prefix}, which is reserved for markers; rename it`;

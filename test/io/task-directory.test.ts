@@ -227,6 +227,17 @@ test('a name that is not UTF-8 is refused where it matches, and nowhere else', a
   assert.deepEqual((await find(['fine.md', 'caf\ufffd.md'])).refused, [{ label: 'caf\ufffd.md', why }]);
 });
 
+test('a name that looks like one that is not UTF-8 is a task of its own, once', async (t) => {
+  const { cwd, find } = tree(t, ['caf\ufffd.md']);
+  writeFileSync(Buffer.concat([Buffer.from(`${cwd}/`), Buffer.from('caf\xe9.md', 'latin1')]), 'x');
+  for (const results of [[], ['done_exec_log-caf\ufffd.md.txt']]) {
+    for (const name of results) writeFileSync(`${cwd}/${name}`, 'x');
+    const { labels, refused } = await find();
+    assert.deepEqual(labels, ['caf\ufffd.md']);
+    assert.deepEqual(refused, [{ label: 'caf\ufffd.md', why: 'has a name that is not UTF-8' }]);
+  }
+});
+
 test('names that a glob or a shell would take apart are found as they are', async (t) => {
   const names = [
     '-rf.md',
