@@ -163,7 +163,7 @@ export class Scene {
     const { task, outcome } = event;
     if (outcome.kind === 'succeeded') this.#mustBeDurable(task, 'done');
     // That a task may not be read is true when the disk says so.
-    if (outcome.kind === 'refused' && outcome.why !== 'it may not be read')
+    if (outcome.kind === 'refused' && outcome.why !== 'may not be read')
       this.found.push(violation('lied', `${task.name} was refused: it ${outcome.why}`));
     if (outcome.kind !== 'failed') return;
     const { failure } = outcome;
