@@ -1,7 +1,9 @@
 /** Several codex-workers on one directory, with the real Codex. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { markerOf } from '../../src/core/task.ts';
 import { makeCodexBench, type CodexBench } from '../rig/cli.ts';
+import { stateOf } from '../rig/processes.ts';
 
 const TASKS = Array.from({ length: 20 }, (_, i) => `bug-${i + 1}`);
 const promptOf = (task: string) => `Fix ${task}.\n[[sleep 400]]\n[[say Fixed ${task}.]]`;
@@ -47,11 +49,15 @@ test('when one of two terminals is killed the other takes over what it had', asy
   const victim = bench.start(['--concurrency', '3']);
   await victim.says(/^✅ bug-/m);
 
-  // Between two tasks it holds none; stopped, it holds what it holds until it dies.
-  await bench.until('the victim holds a task', async () => {
+  // Between two tasks it holds none, and a lock beside a result has no work left; stopped, it holds what it holds.
+  await bench.until('the victim works on a task', async () => {
     victim.kill('SIGSTOP');
-    const locks = (await bench.ls()).filter((name) => name.startsWith('.lock-'));
-    const texts = await Promise.all(locks.map((name) => bench.read(name).catch(() => '')));
+    await bench.until('it stands still', () => stateOf(victim.pid) === 'T');
+    const names = await bench.ls();
+    const open = names.filter(
+      (name) => name.startsWith('.lock-') && !names.includes(markerOf.completed(name.slice('.lock-'.length))),
+    );
+    const texts = await Promise.all(open.map((name) => bench.read(name).catch(() => '')));
     if (texts.some((lock) => lock.includes(`"owner":{"pid":${victim.pid},`))) return true;
     victim.kill('SIGCONT');
     return false;
