@@ -1,13 +1,18 @@
 /** Why an attempt did not succeed, as facts; the wording for people is `describeFailure`. */
 import { formatDuration } from './duration.ts';
+import { consequenceOf, type FailureClass, type NextAttempt } from './failure-class.ts';
 import { unreachable } from './unreachable.ts';
 
 /** What counts against the task. */
 export type Failure =
-  | { readonly kind: 'turn-failed'; readonly message: string; readonly transient: boolean }
-  /** Codex could not reach its server at all: with no attempts left, the run stops and the task is given back. */
-  | { readonly kind: 'unreachable'; readonly message: string }
-  | { readonly kind: 'exited-nonzero'; readonly code: number; readonly message: string }
+  /** In Codex's own words. */
+  | { readonly kind: 'turn-failed'; readonly message: string; readonly class: FailureClass }
+  | {
+      readonly kind: 'exited-nonzero';
+      readonly code: number;
+      readonly message: string;
+      readonly class: FailureClass;
+    }
   | { readonly kind: 'no-terminal-event' }
   | { readonly kind: 'signalled'; readonly signal: string }
   | { readonly kind: 'timed-out'; readonly afterMs: number }
@@ -16,6 +21,14 @@ export type Failure =
   | { readonly kind: 'worker-crashed'; readonly message: string }
   | { readonly kind: 'unexpected'; readonly message: string };
 
+/** What makes Codex wait: the task is given back, and no attempt is spent. */
+export interface Limit {
+  readonly class: 'limited' | 'rate-limited';
+  readonly message: string;
+  /** ms since 1970, where Codex said it. */
+  readonly until?: number;
+}
+
 /** What stops the whole run: no task is failed for it, and the exit code is 3. */
 export type EnvironmentProblem =
   | { readonly kind: 'codex-not-started'; readonly command: string; readonly errno: string }
@@ -23,27 +36,29 @@ export type EnvironmentProblem =
   | { readonly kind: 'model-refused'; readonly model: string; readonly message: string }
   | { readonly kind: 'unreachable'; readonly message: string }
   | { readonly kind: 'usage-limit'; readonly message: string }
+  | { readonly kind: 'quota'; readonly message: string }
+  | { readonly kind: 'sandbox-unusable'; readonly message: string }
   | { readonly kind: 'bad-invocation'; readonly message: string }
   | { readonly kind: 'storage'; readonly message: string }
   /** The claim could not be settled: somebody or something stands in its way. */
   | { readonly kind: 'blocked'; readonly message: string };
 
-/** Whether another attempt may go better. A dialect, a size or a bug of ours does not change by waiting. */
-export function isRetriable(failure: Failure): boolean {
+/** How a task goes on after it. A dialect, a size or a bug of ours does not change by waiting. */
+export function nextAttempt(failure: Failure): NextAttempt {
   switch (failure.kind) {
     case 'turn-failed':
-      return failure.transient;
-    case 'unreachable':
     case 'exited-nonzero':
-    case 'no-terminal-event':
+      return consequenceOf(failure.class).next;
     case 'signalled':
+      return 'same-thread';
+    case 'no-terminal-event':
     case 'timed-out':
     case 'worker-crashed':
-      return true;
+      return 'fresh-thread';
     case 'log-too-large':
     case 'owner-died':
     case 'unexpected':
-      return false;
+      return 'never';
     default:
       return unreachable(failure);
   }
@@ -53,7 +68,6 @@ export function isRetriable(failure: Failure): boolean {
 export function describeFailure(failure: Failure): string {
   switch (failure.kind) {
     case 'turn-failed':
-    case 'unreachable':
       return failure.message;
     case 'exited-nonzero':
       return failure.message === '' ? `Codex exited with code ${failure.code}` : failure.message;
@@ -103,6 +117,16 @@ export function describeProblem(problem: EnvironmentProblem): { message: string;
       return {
         message: problem.message,
         hint: 'start the same command again once the limit is reset; nothing is lost',
+      };
+    case 'quota':
+      return {
+        message: problem.message,
+        hint: 'see the plan and billing of the account, then start the same command again; nothing is lost',
+      };
+    case 'sandbox-unusable':
+      return {
+        message: `Codex's sandbox does not work here: ${problem.message}`,
+        hint: 'codex-worker doctor says what is missing; --mode danger-full-access needs no sandbox',
       };
     case 'bad-invocation':
       return {

@@ -14,6 +14,8 @@ export const DEFAULT_MODEL = 'o4-mini';
 export const DEFAULT_PATTERN = '*.md';
 export const MAX_CONCURRENCY = 256;
 export const MAX_RETRIES = 100;
+export const DEFAULT_IDLE_TIMEOUT = '15m';
+export const DEFAULT_VERIFY_TIMEOUT = '10m';
 /** A worker renews its claim every few seconds; less silence than this says nothing about it, whatever was typed. */
 const SHORTEST_SILENCE_MS = 60_000;
 
@@ -35,7 +37,40 @@ export interface RunOptions {
   readonly cleanupStaleMs?: number;
   readonly takeoverAfterMs?: number;
   readonly orphans: Orphans;
+  /** An agent of which nothing is heard or seen for so long is ended; absent when it may be silent for ever. */
+  readonly idleTimeoutMs?: number;
+  readonly verify?: Verify;
+  /** A task whose agent changed no file has failed. */
+  readonly expectChanges: boolean;
+  readonly budget: Budget;
+  readonly maxFailures?: MaxFailures;
+  /** When to dispatch no more, ms since 1970. */
+  readonly stopAt?: number;
 }
+
+/** What is run after each agent to see whether its task is done. */
+interface Verify {
+  /** For the shell. */
+  readonly command: string;
+  readonly timeoutMs: number;
+  /** Once before anything else. */
+  readonly first: boolean;
+  /** It is expected to fail then. */
+  readonly baselineFails: boolean;
+}
+
+/** What may be spent; a limit that is absent is none. */
+interface Budget {
+  /** In the directories of the run, from `since` on. */
+  readonly tokens?: number;
+  readonly tokensPerTask?: number;
+  /** As `tokens`. */
+  readonly attempts?: number;
+  /** ms since 1970. */
+  readonly since: number;
+}
+
+export type MaxFailures = { readonly count: number } | { readonly percent: number };
 
 /** What was typed for one option, for the sentence about it. */
 const got = (option: string, value: string) => `${option}: got ${JSON.stringify(value)}`;
@@ -89,6 +124,69 @@ export function silence(option: string, value: string): number {
       'a worker that is alive may be silent for a moment; a bare number is seconds',
     );
   return ms;
+}
+
+/** A duration, or 0 for "never", which is `undefined`; throws UsageError. */
+export function durationOrOff(option: string, value: string): number | undefined {
+  return /^0+[a-z]*$/.test(value.trim()) ? undefined : duration(option, value);
+}
+
+/** A number of tokens above zero: `250000`, `250k`, `20M`; throws UsageError. */
+export function tokens(option: string, value: string): number {
+  const [, digits, unit = ''] = /^(\d{1,9}(?:\.\d{1,3})?)([kM]?)$/.exec(value) ?? [];
+  const n = Math.round(Number(digits) * { '': 1, k: 1_000, M: 1_000_000 }[unit as '' | 'k' | 'M']);
+  if (!(n >= 1))
+    throw new UsageError(
+      `${got(option, value)}; allowed is a number of tokens`,
+      'for example 500000, 500k or 20M',
+    );
+  return n;
+}
+
+/** `20` tasks, or `5%` of them; throws UsageError. */
+export function maxFailures(value: string): MaxFailures {
+  const percent = /^(\d{1,3})%$/.exec(value)?.[1];
+  if (percent !== undefined && Number(percent) >= 1 && Number(percent) <= 100)
+    return { percent: Number(percent) };
+  if (/^[1-9]\d{0,8}$/.test(value)) return { count: Number(value) };
+  throw new UsageError(
+    `${got('--max-failures', value)}; allowed is a number of tasks, or a percentage of them`,
+    'for example 20, or 5%',
+  );
+}
+
+/**
+ * A moment that lies ahead, ms since 1970: `07:30` is the next such time on this machine's clock, and a date with a time is
+ * itself. Throws UsageError, also for one that has passed.
+ */
+export function momentAhead(option: string, value: string, now: Date): number {
+  const [, hour, minute] = /^(\d{1,2}):(\d{2})$/.exec(value) ?? [];
+  if (hour !== undefined && Number(hour) < 24 && Number(minute) < 60) {
+    const [y, m, d] = [now.getFullYear(), now.getMonth(), now.getDate()];
+    const at = (day: number) => new Date(y, m, day, Number(hour), Number(minute)).getTime();
+    return at(d) > now.getTime() ? at(d) : at(d + 1);
+  }
+  const time = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}/.test(value) ? Date.parse(value) : Number.NaN;
+  if (Number.isNaN(time))
+    throw new UsageError(
+      `${got(option, value)}; allowed is a time`,
+      'for example 07:30, or 2026-01-31T07:30',
+    );
+  if (time <= now.getTime()) throw new UsageError(`${got(option, value)}; that time has passed`);
+  return time;
+}
+
+/** A moment that has been, ms since 1970: a duration ago, or a date with a time; throws UsageError. */
+export function momentPast(option: string, value: string, now: Date): number {
+  const ago = parseDuration(value);
+  const time = ago === undefined ? Date.parse(value) : now.getTime() - ago;
+  if (Number.isNaN(time) || (ago === undefined && !/^\d{4}-\d{2}-\d{2}/.test(value)))
+    throw new UsageError(
+      `${got(option, value)}; allowed is a duration, or a date`,
+      'for example 12h, or 2026-01-31T22:00',
+    );
+  if (time > now.getTime()) throw new UsageError(`${got(option, value)}; that time has not come yet`);
+  return time;
 }
 
 /** A glob that stays inside the directories given; throws UsageError. */

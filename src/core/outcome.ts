@@ -1,5 +1,5 @@
 /** How an attempt ended. It crosses the thread boundary by value, so it is plain data all the way down. */
-import type { EnvironmentProblem, Failure } from './failure.ts';
+import type { EnvironmentProblem, Failure, Limit } from './failure.ts';
 
 /** How a child ended. `ended-by-us` wins over the code or signal that our own signals caused. */
 export type ChildExit =
@@ -12,7 +12,8 @@ export type ChildExit =
       readonly signal: string | null;
     };
 
-export type EndReason = 'timed-out' | 'interrupted' | 'claim-lost' | 'log-too-large' | 'storage';
+export type EndReason =
+  'timed-out' | 'interrupted' | 'claim-lost' | 'thread-lost' | 'log-too-large' | 'storage';
 
 /** Tokens, as Codex reports them; `cached` is part of `input`. */
 export interface Usage {
@@ -33,6 +34,9 @@ export type ReturnReason =
   | { readonly kind: 'claim-lost' }
   /** A person deleted its log while it ran: there is nothing to publish. */
   | { readonly kind: 'log-deleted' }
+  | { readonly kind: 'limited'; readonly limit: Limit }
+  /** The thread that was to be continued is lost: the next attempt begins a new one. */
+  | { readonly kind: 'thread-lost' }
   | { readonly kind: 'environment'; readonly problem: EnvironmentProblem };
 
 /** Why nothing was run. */
@@ -56,6 +60,8 @@ export type Outcome =
       readonly warnings: readonly string[];
       readonly failure: Failure;
       readonly willRetry: boolean;
+      /** The wait before the task may be taken again. */
+      readonly againInMs?: number;
     }
   | {
       readonly kind: 'returned';
@@ -63,6 +69,9 @@ export type Outcome =
       readonly durationMs: number;
       readonly usage: Usage;
       readonly reason: ReturnReason;
+      readonly againInMs?: number;
     }
   | { readonly kind: 'skipped'; readonly reason: SkipReason }
+  /** An earlier attempt asked for a wait that is not over. */
+  | { readonly kind: 'postponed'; readonly againInMs: number }
   | { readonly kind: 'refused'; readonly why: string };

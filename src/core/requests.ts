@@ -51,6 +51,12 @@ function runOptions({ bag, env, cwd }: Pick<Invocation, 'bag' | 'env' | 'cwd'>):
   const timeout = text(bag, 'timeout');
   const cleanupStale = text(bag, 'cleanupStale');
   const takeoverAfter = text(bag, 'takeoverAfter');
+  const idleTimeoutMs = check.durationOrOff(
+    '--idle-timeout',
+    text(bag, 'idleTimeout') ?? check.DEFAULT_IDLE_TIMEOUT,
+  );
+  const maxFailures = text(bag, 'maxFailures');
+  const now = new Date();
   return {
     patterns: patterns(bag),
     model: model({ bag, env }),
@@ -69,16 +75,83 @@ function runOptions({ bag, env, cwd }: Pick<Invocation, 'bag' | 'env' | 'cwd'>):
     rerunChanged: flag(bag, 'rerunChanged'),
     codexConfig: list(bag, 'codexConfig').map(check.codexSetting),
     orphans: check.oneOf('--orphans', text(bag, 'orphans') ?? 'end', check.ORPHANS),
+    expectChanges: flag(bag, 'expectChanges'),
+    budget: budget(bag, now),
     ...(timeout !== undefined && { timeoutMs: check.duration('--timeout', timeout) }),
     ...(cleanupStale !== undefined && { cleanupStaleMs: check.silence('--cleanup-stale', cleanupStale) }),
     ...(takeoverAfter !== undefined && { takeoverAfterMs: check.silence('--takeover-after', takeoverAfter) }),
+    ...(idleTimeoutMs !== undefined && { idleTimeoutMs }),
+    ...(maxFailures !== undefined && { maxFailures: check.maxFailures(maxFailures) }),
+    ...verify(bag),
+    ...stopAt(bag, now),
   };
+}
+
+function verify(bag: OptionBag): Pick<RunOptions, 'verify'> {
+  const command = text(bag, 'verify');
+  if (command === undefined) return {};
+  if (command.trim() === '' || command.includes('\0'))
+    throw new UsageError(
+      `--verify: got ${JSON.stringify(command)}; allowed is a command`,
+      "for example --verify 'npm test'",
+    );
+  const timeout = text(bag, 'verifyTimeout') ?? check.DEFAULT_VERIFY_TIMEOUT;
+  return {
+    verify: {
+      command,
+      timeoutMs: check.duration('--verify-timeout', timeout),
+      first: flag(bag, 'verifyFirst'),
+      baselineFails: flag(bag, 'verifyBaselineFails'),
+    },
+  };
+}
+
+function budget(bag: OptionBag, now: Date): RunOptions['budget'] {
+  const [all, each, attempts, since] = ['maxTokens', 'maxTokensPerTask', 'maxAttemptsTotal', 'since'].map(
+    (key) => text(bag, key),
+  );
+  return {
+    since: since === undefined ? 0 : check.momentPast('--since', since, now),
+    ...(all !== undefined && { tokens: check.tokens('--max-tokens', all) }),
+    ...(each !== undefined && { tokensPerTask: check.tokens('--max-tokens-per-task', each) }),
+    ...(attempts !== undefined && {
+      attempts: check.wholeNumber('--max-attempts-total', attempts, 1, 999_999_999),
+    }),
+  };
+}
+
+function stopAt(bag: OptionBag, now: Date): Pick<RunOptions, 'stopAt'> {
+  const [at, after] = [text(bag, 'stopAt'), text(bag, 'for')];
+  if (at !== undefined) return { stopAt: check.momentAhead('--stop-at', at, now) };
+  return after === undefined ? {} : { stopAt: now.getTime() + check.duration('--for', after) };
+}
+
+/** Options that say something about another one, which is missing. */
+const NEEDS: readonly (readonly [option: string, key: string, needed: string, anyOf: readonly string[]])[] = [
+  ['--verify-timeout', 'verifyTimeout', '--verify', ['verify']],
+  ['--verify-first', 'verifyFirst', '--verify', ['verify']],
+  ['--verify-baseline-fails', 'verifyBaselineFails', '--verify-first', ['verifyFirst']],
+  ['--since', 'since', '--max-tokens or --max-attempts-total', ['maxTokens', 'maxAttemptsTotal']],
+];
+
+function refuseOptionsWithoutTheirs(bag: OptionBag): void {
+  for (const [option, key, needed, anyOf] of NEEDS)
+    if (bag[key] !== undefined && anyOf.every((other) => bag[other] === undefined))
+      throw new UsageError(`${option} means nothing without ${needed}`, `add ${needed}, or leave it out`);
 }
 
 /** Two wishes that cannot both come true. Wishes that merely overlap, like `--json --quiet`, are granted. */
 function refuseContradictions(bag: OptionBag, options: RunOptions): void {
   if (flag(bag, 'quiet') && flag(bag, 'verbose'))
     throw new UsageError('--quiet and --verbose contradict each other', 'leave one of them out');
+  refuseOptionsWithoutTheirs(bag);
+  if (bag['stopAt'] !== undefined && bag['for'] !== undefined)
+    throw new UsageError('--stop-at and --for contradict each other', 'leave one of them out');
+  if (options.expectChanges && options.mode === 'read-only')
+    throw new UsageError(
+      '--expect-changes contradicts --mode read-only, in which an agent can change nothing',
+      'add --mode workspace-write',
+    );
   if (options.mode !== 'dry-run') return;
   const why = '--mode dry-run changes nothing';
   if (options.cleanupStaleMs !== undefined)

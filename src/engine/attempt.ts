@@ -26,6 +26,7 @@ import { identityToken } from '../io/process-identity.ts';
 import { mirrorStandIn } from '../io/result-log.ts';
 import { isUnchanged, readPrompt, temporaryPath } from '../io/task-directory.ts';
 import { claimTask } from './claim-task.ts';
+import { conversationFor, waitLeft } from './continuation.ts';
 import { conclude, type AttemptEnd, type AttemptPorts, type Running } from './conclude.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { listen, MAX_OUTPUT_BYTES } from './listen.ts';
@@ -49,13 +50,30 @@ export async function runAttempt(world: World, order: AttemptOrder, ports: Attem
     if (prompt.kind === 'gone') return { kind: 'skipped', reason: 'task-gone' };
     if (prompt.kind === 'refused') return { kind: 'refused', why: prompt.why };
     const history = await readHistory(files, directory, task.name);
-    const claimed = await claimTask(world, order, ports.env, prompt, history);
+    const againInMs = waitLeft(history, world.now());
+    if (againInMs > 0) return { kind: 'postponed', againInMs };
+    const conversation = conversationFor(history.last, prompt);
+    const claimed = await claimTask(world, order, ports.env, {
+      conversation,
+      history,
+      source: prompt.source,
+    });
     if (claimed.kind !== 'claimed')
       return claimed.kind === 'problem'
         ? returned(claimed.problem)
         : { kind: 'skipped', reason: 'already-claimed' };
     try {
-      return await underClaim({ world, order, ports, history, startedAt, source: prompt.source, ...claimed });
+      const { thread } = conversation;
+      return await underClaim({
+        world,
+        order,
+        ports,
+        history,
+        startedAt,
+        source: prompt.source,
+        thread,
+        ...claimed,
+      });
     } finally {
       await claimed.lock.close();
       await claimed.log.close();
@@ -193,7 +211,7 @@ async function mirror({ world, order, log }: Running): Promise<void> {
 
 /** C9 and F1: opens the gate, listens until the child has ended and nothing of it is left. */
 async function runChild(
-  { world, order, ports, child, lock, log, history }: Running,
+  { world, order, ports, child, lock, log, history, thread }: Running,
   heard: CodexListener,
 ): Promise<AttemptEnd> {
   const { files } = world;
@@ -219,6 +237,9 @@ async function runChild(
       ports.tell({ kind: 'started', attempt: history.nextAttempt, pid: child.identity.pid });
     }
     const onEvent = (event: AgentEvent) => {
+      // Asked for a thread that it cannot find by name, Codex begins a new one, which knows nothing of the task.
+      if (thread !== undefined && heard.threadId !== undefined && heard.threadId !== thread)
+        void child.end('thread-lost');
       log.entry(event);
       ports.tell({ kind: 'activity', activity: activityOf(event) });
     };
@@ -226,7 +247,7 @@ async function runChild(
     const { exit, unkillable } = await child.finish(); // F1
     await listening;
     if (unkillable.length > 0) return { kind: 'unkillable', pids: unkillable };
-    return judgeEnd(exit, heard, order);
+    return judgeEnd(exit, heard, order, world.now());
   } finally {
     clearTimeout(timer);
     ports.aborted.removeEventListener('abort', abort);
@@ -234,9 +255,13 @@ async function runChild(
   }
 }
 
-function judgeEnd(exit: ChildExit, heard: CodexListener, order: AttemptOrder): AttemptEnd {
-  if (exit.kind !== 'ended-by-us')
-    return judgeExit(exit, heard, { model: order.settings.model, codex: order.codex });
+function judgeEnd(exit: ChildExit, heard: CodexListener, order: AttemptOrder, now: Date): AttemptEnd {
+  if (exit.kind !== 'ended-by-us') {
+    const end = judgeExit(exit, heard, { model: order.settings.model, codex: order.codex, now });
+    const isLost =
+      end.kind === 'failed' && end.failure.kind === 'exited-nonzero' && end.failure.class === 'thread-lost';
+    return isLost ? { kind: 'thread-lost' } : end;
+  }
   if (exit.code === 0 && heard.turnCompleted) return { kind: 'succeeded' }; // it had finished before our signal came
   switch (exit.why) {
     case 'timed-out':
@@ -245,6 +270,7 @@ function judgeEnd(exit: ChildExit, heard: CodexListener, order: AttemptOrder): A
       return { kind: 'failed', failure: { kind: 'log-too-large', bytes: MAX_OUTPUT_BYTES } };
     case 'interrupted':
     case 'claim-lost':
+    case 'thread-lost':
       return { kind: exit.why };
     case 'storage':
       return { kind: 'environment', problem: { kind: 'storage', message: 'the log could not be written' } };

@@ -15,6 +15,7 @@ import { LockDraft, type HeldLock } from '../io/lock-file.ts';
 import { identityToken } from '../io/process-identity.ts';
 import { RunningLog } from '../io/result-log.ts';
 import { temporaryPath } from '../io/task-directory.ts';
+import type { Conversation } from './continuation.ts';
 import type { AttemptOrder } from './order.ts';
 import type { World } from './world.ts';
 
@@ -33,8 +34,15 @@ export async function claimTask(
   world: World,
   order: AttemptOrder,
   env: NodeJS.ProcessEnv,
-  prompt: { bytes: Buffer; source: PromptSource },
-  history: History,
+  {
+    conversation,
+    history,
+    source,
+  }: {
+    readonly conversation: Conversation;
+    readonly history: History;
+    readonly source: PromptSource;
+  },
 ): Promise<Claimed> {
   const { files, me } = world;
   const { directory, task } = order;
@@ -43,7 +51,7 @@ export async function claimTask(
   let child: GatedChild | undefined;
   try {
     log = await RunningLog.create(files, directory, task.name, order.claim); // C2
-    child = await spawnCodex(world, order, env, prompt.bytes); // C3
+    child = await spawnCodex(world, order, env, conversation); // C3
   } catch (error) {
     await leaveNothing(undefined, log, draft);
     const isSpawn = log !== undefined && isErrno(error, 'ENOENT', 'ENOTDIR', 'E2BIG', 'EAGAIN');
@@ -61,7 +69,7 @@ export async function claimTask(
     host: me.host,
     owner: { pid: me.pid, start: me.start },
     child: child.identity,
-    src: prompt.source,
+    src: source,
     at: world.now().toISOString(),
     by: order.by,
   };
@@ -105,14 +113,14 @@ async function spawnCodex(
   world: World,
   order: AttemptOrder,
   env: NodeJS.ProcessEnv,
-  prompt: Buffer,
+  { thread, message }: Conversation,
 ): Promise<GatedChild> {
   const { files, me } = world;
   const { claim, codex, settings } = order;
   const name = `prompt-${claim}.${identityToken(me)}`;
   const stdin = await createPrivate(files, order.directory, 'tmp', name);
   try {
-    await files.write(stdin, prompt, 0); // at a position: where the child begins to read stays at 0
+    await files.write(stdin, message, 0); // at a position: where the child begins to read stays at 0
     await removeIfThere(files, temporaryPath(order.directory, name));
     const childEnv = codex.pathPrefix
       ? { ...env, PATH: [codex.pathPrefix, env['PATH']].filter(Boolean).join(':') }
@@ -120,7 +128,7 @@ async function spawnCodex(
     return await spawnBehindGate(
       {
         command: codex.command,
-        args: codexArguments(settings),
+        args: codexArguments(settings, thread),
         workingDirectory: settings.workingDirectory,
         env: childEnv,
         claim,

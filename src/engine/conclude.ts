@@ -7,17 +7,19 @@ import { isStorageError } from '../core/errors.ts';
 import {
   describeFailure,
   describeProblem,
-  isRetriable,
+  nextAttempt,
   type EnvironmentProblem,
   type Failure,
+  type Limit,
 } from '../core/failure.ts';
 import { NO_USAGE, type Outcome } from '../core/outcome.ts';
+import { backoffMs } from '../core/retry.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { GatedChild } from '../io/child.ts';
 import type { CodexListener } from '../io/codex.ts';
 import { putAside, type History } from '../io/earlier-attempts.ts';
 import type { HeldLock } from '../io/lock-file.ts';
-import type { RunningLog } from '../io/result-log.ts';
+import type { NextStep, RunningLog } from '../io/result-log.ts';
 import { isUnchanged } from '../io/task-directory.ts';
 import type { AttemptNews, AttemptOrder } from './order.ts';
 import { settle } from './settle.ts';
@@ -38,6 +40,8 @@ export interface Running {
   readonly history: History;
   readonly startedAt: number;
   readonly source: PromptSource;
+  /** Codex's, where an earlier attempt is continued. */
+  readonly thread: string | undefined;
   readonly lock: HeldLock;
   readonly log: RunningLog;
   readonly child: GatedChild;
@@ -49,6 +53,8 @@ export type AttemptEnd =
   | { readonly kind: 'failed'; readonly failure: Failure }
   | { readonly kind: 'interrupted' }
   | { readonly kind: 'claim-lost' }
+  | { readonly kind: 'limited'; readonly limit: Limit }
+  | { readonly kind: 'thread-lost' }
   | { readonly kind: 'unkillable'; readonly pids: readonly number[] }
   | { readonly kind: 'environment'; readonly problem: EnvironmentProblem };
 
@@ -71,14 +77,12 @@ export async function conclude(running: Running, heard: CodexListener, ended: At
     };
   }
   const warnings = [...heard.warnings, ...(await changedMeanwhile(running))];
-  const willRetry =
-    ended.kind === 'failed' && isRetriable(ended.failure) && history.retriesUsed < order.retries;
-  // Without a network nothing was learned about the task, and all others would go the same way.
-  const isCutOff = ended.kind === 'failed' && ended.failure.kind === 'unreachable' && !willRetry;
-  const end = isCutOff ? ({ kind: 'environment', problem: ended.failure } as const) : ended;
+  const next = nextStep(running, ended);
+  const willRetry = ended.kind === 'failed' && next !== undefined;
+  const end = asWhole(ended, willRetry);
   let finished: Exclude<AttemptEnd, { kind: 'unkillable' }> = end;
   if (end.kind !== 'claim-lost') {
-    const problem = await recordEnd(running, heard, end, willRetry, warnings, base.durationMs); // F2, F3
+    const problem = await recordEnd(running, heard, end, next, warnings, base.durationMs); // F2, F3
     if (problem) finished = { kind: 'environment', problem };
   }
   const settled = await settle(world, {
@@ -106,19 +110,62 @@ export async function conclude(running: Running, heard: CodexListener, ended: At
   if (settled.unpublished === 'duplicate') return { kind: 'skipped', reason: 'already-completed' };
   if (settled.unpublished === 'log-gone')
     return { kind: 'returned', ...base, reason: { kind: 'log-deleted' } };
+  const again =
+    next?.notBefore === undefined ? {} : { againInMs: Math.max(0, next.notBefore - world.now().getTime()) };
   switch (finished.kind) {
     case 'succeeded':
       return { kind: 'succeeded', ...base, warnings, answer: heard.answer };
     case 'failed':
-      return { kind: 'failed', ...base, warnings, failure: finished.failure, willRetry };
+      return { kind: 'failed', ...base, warnings, failure: finished.failure, willRetry, ...again };
     case 'interrupted':
     case 'claim-lost':
+    case 'thread-lost':
       return { kind: 'returned', ...base, reason: { kind: finished.kind } };
+    case 'limited':
     case 'environment':
-      return { kind: 'returned', ...base, reason: finished };
+      return { kind: 'returned', ...base, reason: finished, ...again };
     default:
       return unreachable(finished);
   }
+}
+
+/**
+ * How the task goes on after this attempt; `undefined` when it does not, or as if it had never been. The wait grows with
+ * each attempt of its kind; it is written into the log, so that no other terminal and no restart forgets it.
+ */
+function nextStep({ world, order, history }: Running, end: AttemptEnd): NextStep | undefined {
+  const after = (n: number) => world.now().getTime() + backoffMs(n, world.random());
+  switch (end.kind) {
+    case 'failed': {
+      const where = nextAttempt(end.failure);
+      if (where === 'never' || history.retriesUsed >= order.retries) return undefined;
+      return { in: where, notBefore: after(history.retriesUsed + 1) };
+    }
+    case 'limited': {
+      if (end.limit.class === 'limited') return { in: 'same-thread' }; // the pause of the directory is its wait
+      return { in: 'same-thread', notBefore: end.limit.until ?? after(history.interruptions + 1) };
+    }
+    case 'environment':
+      return { in: 'same-thread' };
+    case 'thread-lost':
+      return { in: 'fresh-thread' };
+    case 'succeeded':
+    case 'interrupted':
+    case 'claim-lost':
+    case 'unkillable':
+      return undefined;
+    default:
+      return unreachable(end);
+  }
+}
+
+/** What an attempt's end means beyond its task, when the task is not tried again. */
+function asWhole(end: Exclude<AttemptEnd, { kind: 'unkillable' }>, willRetry: boolean) {
+  if (end.kind !== 'failed' || end.failure.kind !== 'turn-failed') return end;
+  // Without a network nothing was learned about the task, and all others would go the same way.
+  if (end.failure.class === 'network' && !willRetry)
+    return { kind: 'environment', problem: { kind: 'unreachable', message: end.failure.message } } as const;
+  return end;
 }
 
 async function changedMeanwhile({ world, order, source }: Running): Promise<string[]> {
@@ -146,11 +193,12 @@ async function recordEnd(
   running: Running,
   heard: CodexListener,
   end: AttemptEnd,
-  willRetry: boolean,
+  next: NextStep | undefined,
   warnings: readonly string[],
   durationMs: number,
 ): Promise<EnvironmentProblem | undefined> {
   const { world, lock, log } = running;
+  const willRetry = next !== undefined;
   const reason = reasonOf(end, willRetry);
   const outcome =
     end.kind === 'succeeded'
@@ -172,12 +220,14 @@ async function recordEnd(
   try {
     if (end.kind === 'failed' && heard.stderrTail !== '')
       log.entry({ kind: 'output', text: heard.stderrTail });
-    log.footer(
-      outcome === 'done' ? 'completed' : reason,
+    log.footer({
+      outcome: outcome === 'done' ? 'completed' : reason,
       durationMs,
-      heard.usage,
-      heard.spokeJson ? warnings : [...warnings, NO_JSON],
-    );
+      usage: heard.usage,
+      warnings: heard.spokeJson ? warnings : [...warnings, NO_JSON],
+      thread: heard.threadId,
+      next,
+    });
     await log.sync(); // F2
     await lock.recordOutcome(record(outcome, reason)); // F3
     return undefined;
@@ -202,6 +252,10 @@ function reasonOf(end: AttemptEnd, willRetry: boolean): string {
       return 'given back: interrupted';
     case 'claim-lost':
       return 'given back: the claim was lost';
+    case 'limited':
+      return `given back: ${end.limit.message}`;
+    case 'thread-lost':
+      return 'given back: the thread that was to be continued is lost';
     case 'environment':
       return `given back: ${describeProblem(end.problem).message}`;
     case 'unkillable':

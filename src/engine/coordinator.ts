@@ -11,7 +11,6 @@ import type { RunEvent, RunSummary } from '../core/event.ts';
 import type { EnvironmentProblem } from '../core/failure.ts';
 import type { RunOptions } from '../core/options.ts';
 import { addUsage, NO_USAGE, type Outcome, type SkipReason } from '../core/outcome.ts';
-import { backoffMs } from '../core/retry.ts';
 import { markerOf, type Refusal, type Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { CodexCommand } from '../io/codex.ts';
@@ -61,7 +60,6 @@ export class Coordinator {
   readonly #inHand = new Set<ClaimId>();
   readonly #attempts = new Set<Promise<void>>();
   readonly #reapings = new Set<Promise<void>>();
-  readonly #retries = new Map<Task, number>();
   readonly #crashes = new Map<Task, number>();
   readonly #startedAt: number;
   #lookedAt = Number.NEGATIVE_INFINITY;
@@ -202,7 +200,7 @@ export class Coordinator {
       this.#inHand.delete(order.claim);
     }
     this.#makeRoom(outcome.kind === 'skipped' && outcome.reason === 'already-claimed');
-    const standing = this.#fold(task, outcome);
+    const standing = this.#fold(outcome);
     this.#standings.move(task, standing);
     const log = logOf(task, outcome);
     emit({ kind: 'attempt-ended', task, outcome, ...(log === undefined ? {} : { log }) });
@@ -282,7 +280,7 @@ export class Coordinator {
     };
   }
 
-  #fold(task: Task, outcome: Outcome): Standing {
+  #fold(outcome: Outcome): Standing {
     if ('usage' in outcome) this.#tally.usage = addUsage(this.#tally.usage, outcome.usage);
     if ('warnings' in outcome) this.#tally.warnings += outcome.warnings.length;
     switch (outcome.kind) {
@@ -290,10 +288,13 @@ export class Coordinator {
         return { kind: 'over', how: 'completed' };
       case 'failed':
         if (outcome.failure.kind === 'worker-crashed') return { kind: 'suspect' };
-        return outcome.willRetry ? this.#delayed(task) : { kind: 'over', how: 'failed' };
+        if (!outcome.willRetry) return { kind: 'over', how: 'failed' };
+        this.#tally.retries++;
+        return this.#delayed(outcome.againInMs);
       case 'returned':
-        if (outcome.reason.kind === 'environment') this.#stop(outcome.reason.problem);
-        return { kind: 'over', how: 'given-back' };
+        return this.#afterReturn(outcome);
+      case 'postponed':
+        return this.#delayed(outcome.againInMs);
       case 'skipped':
         return this.#afterSkip(outcome.reason);
       case 'refused':
@@ -304,11 +305,28 @@ export class Coordinator {
     }
   }
 
-  #delayed(task: Task): Standing {
-    const retry = (this.#retries.get(task) ?? 0) + 1;
-    this.#retries.set(task, retry);
-    this.#tally.retries++;
-    return { kind: 'delayed', until: this.#world.uptimeMs() + backoffMs(retry, this.#world.random()) };
+  #delayed(againInMs = 0): Standing {
+    return { kind: 'delayed', until: this.#world.uptimeMs() + againInMs };
+  }
+
+  #afterReturn({ reason, againInMs }: Outcome & { kind: 'returned' }): Standing {
+    switch (reason.kind) {
+      case 'environment':
+        this.#stop(reason.problem);
+        return { kind: 'over', how: 'given-back' };
+      case 'limited':
+        if (reason.limit.class === 'rate-limited') return this.#delayed(againInMs);
+        this.#stop({ kind: 'usage-limit', message: reason.limit.message });
+        return { kind: 'over', how: 'given-back' };
+      case 'thread-lost':
+        return this.#delayed(againInMs);
+      case 'interrupted':
+      case 'claim-lost':
+      case 'log-deleted':
+        return { kind: 'over', how: 'given-back' };
+      default:
+        return unreachable(reason);
+    }
   }
 
   #afterSkip(reason: SkipReason): Standing {

@@ -8,7 +8,9 @@ import { dirname, join, resolve } from 'node:path';
 import which from 'which';
 import { EnvironmentError } from '../core/errors.ts';
 import type { AgentActivity } from '../core/event.ts';
-import type { EnvironmentProblem, Failure } from '../core/failure.ts';
+import { classify, classifyStart, limitedUntil } from '../core/codex-words.ts';
+import type { FailureClass } from '../core/failure-class.ts';
+import type { EnvironmentProblem, Failure, Limit } from '../core/failure.ts';
 import type { Usage } from '../core/outcome.ts';
 import { headline, printable } from '../core/printable.ts';
 import { unreachable } from '../core/unreachable.ts';
@@ -103,8 +105,14 @@ export interface CodexSettings {
   readonly codexConfig: readonly string[];
 }
 
-/** The arguments of one attempt. The sandbox and the directory are always said: Codex's defaults depend on its configuration. */
-export function codexArguments({ mode, model, workingDirectory, codexConfig }: CodexSettings): string[] {
+/**
+ * The arguments of one attempt, in a thread of its own or in one that is continued. The sandbox and the directory are always
+ * said, and before `resume`: Codex's defaults depend on its configuration, and a thread does not keep them.
+ */
+export function codexArguments(
+  { mode, model, workingDirectory, codexConfig }: CodexSettings,
+  thread?: string,
+): string[] {
   const ours = ['-c', 'features.unbounded_connection_retries=false']; // else Codex waits for ever when the network is down
   return [
     'exec',
@@ -117,6 +125,7 @@ export function codexArguments({ mode, model, workingDirectory, codexConfig }: C
     ...(model === 'inherit' ? [] : ['-m', model]),
     ...ours,
     ...codexConfig.flatMap((setting) => ['-c', setting]),
+    ...(thread === undefined ? [] : ['resume', thread]),
     '-',
   ];
 }
@@ -189,6 +198,7 @@ export class CodexListener {
   answer = '';
   readonly warnings: string[] = [];
   #lastError = '';
+  #hasItems = false;
   #stderrTail = '';
   #stderrLine = '';
   #outputTail = '';
@@ -254,6 +264,12 @@ export class CodexListener {
     );
   }
 
+  /** A turn that was completed without anything in it. Codex reports no error then, and the task is not done. */
+  get didNothing(): boolean {
+    const isFree = this.usage !== undefined && this.usage.input + this.usage.output === 0;
+    return this.turnCompleted && isFree && !this.#hasItems;
+  }
+
   get stderrTail(): string {
     return this.#stderrTail;
   }
@@ -270,6 +286,7 @@ export class CodexListener {
   }
 
   #completed(item: Fields): AgentEvent[] {
+    this.#hasItems ||= item['type'] !== 'error';
     switch (item['type']) {
       case 'agent_message':
         this.answer = textOf(item['text']);
@@ -335,6 +352,7 @@ function usageOf(usage: Fields): Usage {
 export type Judgement =
   | { readonly kind: 'succeeded' }
   | { readonly kind: 'failed'; readonly failure: Failure }
+  | { readonly kind: 'limited'; readonly limit: Limit }
   | { readonly kind: 'environment'; readonly problem: EnvironmentProblem };
 
 /** What the end of a child that we did not end ourselves means; `model` and `codex` are for the sentence about it. */
@@ -343,48 +361,78 @@ export function judgeExit(
     | { readonly kind: 'exited'; readonly code: number }
     | { readonly kind: 'signalled'; readonly signal: string },
   heard: CodexListener,
-  { model, codex }: { readonly model: string; readonly codex: CodexCommand },
+  { model, codex, now }: { readonly model: string; readonly codex: CodexCommand; readonly now: Date },
 ): Judgement {
-  const failed = (failure: Failure): Judgement => ({ kind: 'failed', failure });
   if (exit.kind === 'signalled') return failed({ kind: 'signalled', signal: exit.signal });
-  if (exit.code === 0 && (heard.turnCompleted || !heard.spokeJson)) return { kind: 'succeeded' };
-  if (exit.code === 0 && heard.turnFailed === undefined) return failed({ kind: 'no-terminal-event' });
+  const { code } = exit;
+  if (code === 0 && heard.didNothing)
+    return { kind: 'limited', limit: { class: 'limited', message: DID_NOTHING } };
+  if (code === 0 && (heard.turnCompleted || !heard.spokeJson)) return { kind: 'succeeded' };
+  if (code === 0 && heard.turnFailed === undefined) return failed({ kind: 'no-terminal-event' });
   const message = headline(heard.complaint, 400);
-  const problem = problemIn(exit.code, message, heard, model, codex);
-  if (problem) return { kind: 'environment', problem };
-  if (heard.turnFailed === undefined) return failed({ kind: 'exited-nonzero', code: exit.code, message });
-  if (/^Connection failed\b|error sending request|dns error/i.test(message))
-    return failed({ kind: 'unreachable', message });
-  const transient = !/ran out of room|context window|invalid.prompt|max_output_tokens|cyber/i.test(message);
-  return failed({ kind: 'turn-failed', message, transient });
-}
-
-/**
- * What is wrong with the machine or the account rather than with the task. Only what Codex itself reports is matched,
- * never what a model or a command of the user's own wrote: prose about limits and logins is ordinary.
- */
-function problemIn(
-  code: number,
-  message: string,
-  heard: CodexListener,
-  model: string,
-  codex: CodexCommand,
-): EnvironmentProblem | undefined {
+  const hasSpoken = heard.spokeJson || codex.isCodex; // else it is a command of the user's own: its prose means nothing
   if (!heard.spokeJson && heard.stderrTail.startsWith(GATE_NAME))
-    return {
+    return stopped({
       kind: 'codex-not-started',
       command: codex.command,
       errno: message.replace(/^.*?: (?:\d+: )?(?:exec: )?/, ''),
-    };
-  if (!heard.spokeJson && !codex.isCodex) return undefined;
-  if (/usage limit|Quota exceeded|upgrade to Plus/i.test(message)) return { kind: 'usage-limit', message };
-  if (/status:? 40[13]\b|Not logged in|Missing environment variable/i.test(message))
-    return { kind: 'not-logged-in', message };
-  const refused = /does not exist|not found|not supported|do not have access|model_not_found|unknown model/i;
-  if (heard.turnFailed !== undefined && /model/i.test(message) && refused.test(message))
-    return { kind: 'model-refused', model, message };
+    });
   const isUsage = /^error: /m.test(heard.stderrTail) && /Usage: codex/.test(heard.stderrTail);
-  return !heard.spokeJson && code === 2 && isUsage ? { kind: 'bad-invocation', message } : undefined;
+  if (!heard.spokeJson && hasSpoken && code === 2 && isUsage)
+    return stopped({ kind: 'bad-invocation', message });
+  if (heard.turnFailed !== undefined)
+    return judgeClass(classify(message), message, { model, now }, (kind) => ({
+      kind: 'turn-failed',
+      message,
+      class: kind,
+    }));
+  return judgeClass(hasSpoken ? classifyStart(message) : 'unknown', message, { model, now }, (kind) => ({
+    kind: 'exited-nonzero',
+    code,
+    message,
+    class: kind,
+  }));
+}
+
+const DID_NOTHING = 'Codex completed a turn without a word and without a token, as it does at a limit';
+
+const failed = (failure: Failure): Judgement => ({ kind: 'failed', failure });
+const stopped = (problem: EnvironmentProblem): Judgement => ({ kind: 'environment', problem });
+
+/** What is wrong with the machine or the account rather than with the task stops the run; a limit pauses it. */
+function judgeClass(
+  of: FailureClass,
+  message: string,
+  { model, now }: { readonly model: string; readonly now: Date },
+  asFailure: (of: FailureClass) => Failure,
+): Judgement {
+  switch (of) {
+    case 'limited':
+    case 'rate-limited': {
+      const until = limitedUntil(message, now);
+      return {
+        kind: 'limited',
+        limit: { class: of, message, ...(until === undefined ? {} : { until }) },
+      };
+    }
+    case 'auth':
+      return stopped({ kind: 'not-logged-in', message });
+    case 'quota':
+    case 'sandbox-unusable':
+      return stopped({ kind: of, message });
+    case 'model-refused':
+      return stopped({ kind: of, model, message });
+    case 'transient':
+    case 'network':
+    case 'context-exceeded':
+    case 'invalid-input':
+    case 'thread-lost':
+    case 'permanent':
+    case 'unknown':
+      return failed(asFailure(of));
+    default:
+      return unreachable(of);
+  }
 }
 
 /** `$0` of the gate's shell: its own complaints begin with it, and nothing that Codex says does. */

@@ -10,7 +10,7 @@ import { isErrno } from '../core/errors.ts';
 import { markerOf, PRIVATE_DIRECTORY } from '../core/task.ts';
 import { inTurns, listIfThere, lookAt, removeIfThere, type Files } from './files.ts';
 import { listPrivate, makePrivateDirectory, mustNotLeadAway } from './file-system.ts';
-import { readLogHeader } from './result-log.ts';
+import { readLogHeader, readNextStep, type NextStep } from './result-log.ts';
 import type { TaskDirectory } from './task-directory.ts';
 
 /** `died`: its owner did. `lost`: somebody removed its lock. `duplicate`: a result was already there. */
@@ -39,6 +39,19 @@ export interface History {
   readonly retriesUsed: number;
   /** Attempts whose owner died since the task last had a result. */
   readonly deaths: number;
+  /** Attempts since then that were given back. */
+  readonly interruptions: number;
+  /** What the last attempt left to the next, if that had no result. */
+  readonly last?: LastAttempt;
+}
+
+/** An attempt that ended without a result, and whose log says how the task goes on. */
+export interface LastAttempt extends NextStep {
+  /** To be continued: only what is said in that thread has to be said to it. */
+  readonly thread?: string;
+  readonly promptSha256: string;
+  readonly attempt: number;
+  readonly claim: ClaimId;
 }
 
 const KEPT_PER_TASK = 20;
@@ -89,11 +102,32 @@ export async function readHistory(files: Files, directory: TaskDirectory, task: 
   }
   const lastResult = Math.max(0, ...results);
   const since = ended.filter(({ attempt }) => attempt > lastResult || attempt === MOST_ATTEMPTS);
+  const last = await readLastAttempt(files, directory, task, since);
   return {
     nextAttempt: Math.min(MOST_ATTEMPTS, 1 + Math.max(lastResult, ...ended.map(({ attempt }) => attempt))),
     retriesUsed: since.filter(({ kind }) => kind === 'retry').length,
     deaths: since.filter(({ kind }) => kind === 'died').length,
+    interruptions: since.filter(({ kind }) => kind === 'interrupted').length,
+    ...(last ? { last } : {}),
   };
+}
+
+async function readLastAttempt(
+  files: Files,
+  directory: TaskDirectory,
+  task: string,
+  since: readonly EndedAttempt[],
+): Promise<LastAttempt | undefined> {
+  const newest = since.reduce<EndedAttempt | undefined>(
+    (a, b) => (a === undefined || b.attempt > a.attempt ? b : a),
+    undefined,
+  );
+  if (newest?.kind !== 'retry' && newest?.kind !== 'interrupted') return undefined;
+  const path = endedPath(directory, { task, ...newest });
+  const [header, step] = [await readLogHeader(files, path), await readNextStep(files, path)];
+  if (!header || !step) return undefined;
+  const { promptSha256 } = header;
+  return { ...step, promptSha256, attempt: newest.attempt, claim: newest.claim };
 }
 
 function endedPath(

@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import type { ClaimId } from '../core/claim.ts';
 import { isErrno } from '../core/errors.ts';
 import { formatDuration } from '../core/duration.ts';
+import type { NextAttempt } from '../core/failure-class.ts';
 import type { Usage } from '../core/outcome.ts';
 import { printable, printableText } from '../core/printable.ts';
 import { markerOf } from '../core/task.ts';
@@ -91,8 +92,8 @@ export class RunningLog {
     this.#append(`${gap}${text}\n`);
   }
 
-  footer(outcome: string, durationMs: number, usage: Usage | undefined, warnings: readonly string[]): void {
-    this.#append(footerText(outcome, durationMs, usage, warnings));
+  footer(footer: LogFooter): void {
+    this.#append(footerText(footer));
   }
 
   sync(): Promise<void> {
@@ -119,20 +120,39 @@ export class RunningLog {
   }
 }
 
-function footerText(
-  outcome: string,
-  durationMs: number,
-  usage: Usage | undefined,
-  warnings: readonly string[],
-): string {
+export interface LogFooter {
+  readonly outcome: string;
+  readonly durationMs: number;
+  readonly usage: Usage | undefined;
+  readonly warnings: readonly string[];
+  /** Codex's own name for the conversation: `codex resume` takes it. */
+  readonly thread: string | undefined;
+  /** How the task goes on, when this was not its last attempt. */
+  readonly next: NextStep | undefined;
+}
+
+/** What one attempt leaves to the next, on whatever terminal that is. */
+export interface NextStep {
+  readonly in: Exclude<NextAttempt, 'never'>;
+  /** ms since 1970. */
+  readonly notBefore?: number;
+}
+
+function footerText({ outcome, durationMs, usage, warnings, thread, next }: LogFooter): string {
   const lines = [
     ...warnings.map((warning) => `warning:   ${printable(warning)}`),
     `outcome:   ${printable(outcome)}`,
     `duration:  ${formatDuration(durationMs)}`,
     ...(usage ? [`tokens:    ${usage.input} in (${usage.cached} cached), ${usage.output} out`] : []),
+    ...(thread === undefined ? [] : [`thread:    ${printable(thread)}`]),
+    ...(next ? [`next:      ${nextText(next)}`] : []),
   ];
   return `\n${RULE}\n${lines.join('\n')}\n`;
 }
+
+const nextText = ({ in: where, notBefore }: NextStep) =>
+  where.replace('-', ' ') +
+  (notBefore === undefined ? '' : `, not before ${new Date(notBefore).toISOString()}`);
 
 /** Appends the footer for an owner that died. False for what is not the log of that claim: it is left as it is. */
 export function appendLastWords(
@@ -225,6 +245,31 @@ export const mirrorStandIn = (log: string) => `${MAGIC}\nThe running log is ${lo
 
 /** The last `outcome:` line of a log; `undefined` when there is none, or the file is not there or not readable. */
 export async function readLogOutcome(files: Files, path: string): Promise<string | undefined> {
+  return fieldIn(await readLastFooter(files, path), 'outcome');
+}
+
+/** What an attempt left to the next; `undefined` when its log says nothing of that, or is not there or not readable. */
+export async function readNextStep(
+  files: Files,
+  path: string,
+): Promise<(NextStep & { readonly thread?: string }) | undefined> {
+  const footer = await readLastFooter(files, path);
+  const [, where, date] =
+    /^(same thread|fresh thread)(?:, not before (\S+))?$/.exec(fieldIn(footer, 'next') ?? '') ?? [];
+  if (where === undefined) return undefined;
+  const notBefore = Date.parse(date ?? '');
+  const thread = fieldIn(footer, 'thread') ?? '';
+  return {
+    in: where === 'same thread' ? 'same-thread' : 'fresh-thread',
+    ...(Number.isNaN(notBefore) ? {} : { notBefore }),
+    ...(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(thread) ? { thread } : {}),
+  };
+}
+
+const fieldIn = (footer: string | undefined, name: string): string | undefined =>
+  new RegExp(`^${name}: +(.*)$`, 'm').exec(footer ?? '')?.[1];
+
+async function readLastFooter(files: Files, path: string): Promise<string | undefined> {
   const TAIL_BYTES = 32_768; // a footer with all its warnings, in any script, is shorter
   const stat = await lookAt(files, path);
   if (!stat?.isFile()) return undefined;
@@ -242,7 +287,7 @@ export async function readLogOutcome(files: Files, path: string): Promise<string
     const tail = buffer.toString('utf8', 0, length);
     const footer = tail.lastIndexOf(`\n${RULE}\n`);
     const isHeaders = from === 0 && footer === tail.indexOf(`\n${RULE}\n`);
-    return footer < 0 || isHeaders ? undefined : /^outcome: +(.*)$/m.exec(tail.slice(footer))?.[1];
+    return footer < 0 || isHeaders ? undefined : tail.slice(footer);
   } finally {
     await files.close(fd);
   }

@@ -156,6 +156,10 @@ class ConsoleReporter {
       case 'skipped':
         if (outcome.reason === 'task-gone') return this.#refused(name, 'is gone'); // as the summary counts it
         return this.#ifVerbose(dim(`· ${name} skipped: ${describeSkip(outcome.reason)}`));
+      case 'postponed':
+        return this.#ifVerbose(
+          dim(`· ${name} waits ${formatDuration(outcome.againInMs)} for its next attempt`),
+        );
       case 'refused':
         return this.#refused(name, outcome.why);
       default:

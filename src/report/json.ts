@@ -129,6 +129,8 @@ export function outcomeFields(outcome: Outcome) {
         outcome: outcome.kind,
         reason: { kind: outcome.reason, message: describeSkip(outcome.reason) },
       };
+    case 'postponed':
+      return { outcome: outcome.kind, againInMs: outcome.againInMs };
     case 'refused':
       return { outcome: outcome.kind, reason: { kind: 'refused', message: outcome.why } };
     default:

@@ -73,8 +73,8 @@ export class ResultsFile {
   }
 
   #ended({ task, outcome, log }: Extract<RunEvent, { kind: 'attempt-ended' }>): void {
-    // Another worker had it: that is no result of this run.
-    if (outcome.kind === 'skipped') return;
+    // Another worker had it, or it was too early: that is no result of this run.
+    if (outcome.kind === 'skipped' || outcome.kind === 'postponed') return;
     const key = `${task.directory}/${task.name}`;
     const before = this.#results.get(key);
     const ran = outcome.kind === 'refused' ? { durationMs: 0, usage: NO_USAGE } : outcome;

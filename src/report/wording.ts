@@ -30,6 +30,10 @@ export function describeReturn(reason: ReturnReason): string {
       return 'its claim was lost to someone else';
     case 'log-deleted':
       return 'its log was deleted while it ran; it is pending again';
+    case 'limited':
+      return reason.limit.message;
+    case 'thread-lost':
+      return 'the thread of its earlier attempt is lost; it begins a new one';
     case 'environment':
       return describeProblem(reason.problem).message;
     default:

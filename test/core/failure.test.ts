@@ -4,35 +4,48 @@ import { errnoOf, isErrno, isStorageError } from '../../src/core/errors.ts';
 import {
   describeFailure,
   describeProblem,
-  isRetriable,
+  nextAttempt,
   type EnvironmentProblem,
   type Failure,
 } from '../../src/core/failure.ts';
+import type { NextAttempt } from '../../src/core/failure-class.ts';
 import { addUsage, NO_USAGE } from '../../src/core/outcome.ts';
 import { backoffMs, FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS } from '../../src/core/retry.ts';
 
-const FAILURES: readonly [Failure, boolean, string][] = [
-  [{ kind: 'turn-failed', message: 'high demand', transient: true }, true, 'high demand'],
-  [{ kind: 'turn-failed', message: 'ran out of room', transient: false }, false, 'ran out of room'],
-  [{ kind: 'exited-nonzero', code: 3, message: '' }, true, 'Codex exited with code 3'],
-  [{ kind: 'exited-nonzero', code: 3, message: 'no such profile' }, true, 'no such profile'],
+const FAILURES: readonly [Failure, NextAttempt, string][] = [
+  [{ kind: 'turn-failed', message: 'high demand', class: 'transient' }, 'same-thread', 'high demand'],
+  [{ kind: 'turn-failed', message: 'ran out', class: 'context-exceeded' }, 'fresh-thread', 'ran out'],
+  [
+    { kind: 'exited-nonzero', code: 3, message: '', class: 'unknown' },
+    'fresh-thread',
+    'Codex exited with code 3',
+  ],
+  [
+    { kind: 'exited-nonzero', code: 3, message: 'no such profile', class: 'invalid-input' },
+    'never',
+    'no such profile',
+  ],
   [
     { kind: 'no-terminal-event' },
-    true,
+    'fresh-thread',
     'Codex exited with code 0 but never said that its turn was completed',
   ],
-  [{ kind: 'signalled', signal: 'SIGKILL' }, true, 'Codex was killed by SIGKILL'],
-  [{ kind: 'timed-out', afterMs: 90_000 }, true, 'timed out after 1m 30s'],
-  [{ kind: 'log-too-large', bytes: 1_073_741_824 }, false, 'the agent printed more than 1024 MiB'],
-  [{ kind: 'owner-died', times: 3 }, false, 'the worker died 3 times on this task'],
-  [{ kind: 'worker-crashed', message: 'boom' }, true, 'a worker thread of codex-worker crashed: boom'],
-  [{ kind: 'unexpected', message: 'boom' }, false, 'a bug in codex-worker, please report it: boom'],
+  [{ kind: 'signalled', signal: 'SIGKILL' }, 'same-thread', 'Codex was killed by SIGKILL'],
+  [{ kind: 'timed-out', afterMs: 90_000 }, 'fresh-thread', 'timed out after 1m 30s'],
+  [{ kind: 'log-too-large', bytes: 1_073_741_824 }, 'never', 'the agent printed more than 1024 MiB'],
+  [{ kind: 'owner-died', times: 3 }, 'never', 'the worker died 3 times on this task'],
+  [
+    { kind: 'worker-crashed', message: 'boom' },
+    'fresh-thread',
+    'a worker thread of codex-worker crashed: boom',
+  ],
+  [{ kind: 'unexpected', message: 'boom' }, 'never', 'a bug in codex-worker, please report it: boom'],
 ];
 
 test('each failure says what happened, and is worth another attempt only if that may go better', () => {
-  for (const [failure, retriable, text] of FAILURES) {
+  for (const [failure, next, text] of FAILURES) {
     assert.equal(describeFailure(failure), text);
-    assert.equal(isRetriable(failure), retriable, text);
+    assert.equal(nextAttempt(failure), next, text);
   }
 });
 
@@ -53,7 +66,7 @@ test('what stops a run is said with what to do about it', () => {
       'the model o4-mini was refused: gone',
       /--model inherit/,
     ],
-    [{ kind: 'usage-limit', message: 'until nine' }, 'until nine', /nothing is lost/],
+    [{ kind: 'quota', message: 'until nine' }, 'until nine', /nothing is lost/],
     [
       { kind: 'bad-invocation', message: "unexpected argument '-s'" },
       "Codex refused its arguments: unexpected argument '-s'",

@@ -29,6 +29,7 @@ import type { ProcessStat, ProcessTable } from '../../src/io/process-identity.ts
 import { RunningLog } from '../../src/io/result-log.ts';
 import type { TaskDirectory } from '../../src/io/task-directory.ts';
 import type { Cleanup } from '../rig/cleanup.ts';
+import { footerOf } from '../rig/footer.ts';
 
 export const HOST: Host = {
   name: 'here',
@@ -176,7 +177,7 @@ export async function makeClaim(
 
 /** F2, F3. */
 export async function finish({ lock, log }: Claim, outcome: OutcomeRecord['outcome']): Promise<void> {
-  log.footer(outcome === 'done' ? 'completed' : outcome, 1_000, undefined, []);
+  log.footer(footerOf(outcome === 'done' ? 'completed' : outcome, 1_000));
   await log.sync();
   await lock.recordOutcome({
     outcome,

@@ -53,7 +53,7 @@ const ACTS = {
   },
   'return a failure': () => ({
     kind: 'failed',
-    failure: { kind: 'exited-nonzero', code: 3, message: 'no' },
+    failure: { kind: 'exited-nonzero', code: 3, message: 'no', class: 'unknown' },
     warnings: [],
   }),
 };

@@ -172,7 +172,7 @@ describe('piscina', { concurrency: true }, () => {
 
     assert.deepEqual(await ours(t, 1).run({ act: 'return a failure' }), {
       kind: 'failed',
-      failure: { kind: 'exited-nonzero', code: 3, message: 'no' },
+      failure: { kind: 'exited-nonzero', code: 3, message: 'no', class: 'unknown' },
       warnings: [],
     });
   });

@@ -27,29 +27,27 @@ function heardFrom(...events: readonly object[]): CodexListener {
 }
 
 const judge = (heard: CodexListener, code: number, codex = CODEX): Judgement =>
-  judgeExit({ kind: 'exited', code }, heard, { model: 'o4-mini', codex });
+  judgeExit({ kind: 'exited', code }, heard, { model: 'o4-mini', codex, now: new Date() });
 
 /** In one word: what is done about it. */
 function wordFor(judgement: Judgement): string {
   if (judgement.kind === 'environment') return judgement.problem.kind;
   if (judgement.kind === 'succeeded') return 'succeeded';
+  if (judgement.kind === 'limited') return judgement.limit.class;
   const { failure } = judgement;
-  return failure.kind === 'turn-failed' ? (failure.transient ? 'transient' : 'permanent') : failure.kind;
+  return failure.kind === 'turn-failed' ? failure.class : failure.kind;
 }
 
 test('each thing that Codex says when a turn fails has its consequence', () => {
   const table: readonly (readonly [message: string, word: string])[] = [
-    ['exceeded retry limit, last status: 429 Too Many Requests, request id: req_123', 'transient'],
-    ['rate limit exceeded: Rate limit reached for o4-mini. Please try again in 1.2s.', 'transient'],
-    ['You’ve hit your usage limit. Upgrade to Pro, or try again at 9:24 AM.', 'usage-limit'],
-    ["You've hit your usage limit. Try again at Nov 25th, 2026 8:03 AM.", 'usage-limit'],
-    ["You've hit your usage limit. Try again in 1 hour 30 minutes.", 'usage-limit'],
-    ['You’ve hit your usage limit. To get more access now, or try again later.', 'usage-limit'],
-    [
-      'To use Codex with your ChatGPT plan, upgrade to Plus: https://chatgpt.com/explore/plus.',
-      'usage-limit',
-    ],
-    ['Quota exceeded. Check your plan and billing details.', 'usage-limit'],
+    ['exceeded retry limit, last status: 429 Too Many Requests, request id: req_123', 'rate-limited'],
+    ['rate limit exceeded: Rate limit reached for o4-mini. Please try again in 1.2s.', 'rate-limited'],
+    ['You’ve hit your usage limit. Upgrade to Pro, or try again at 9:24 AM.', 'limited'],
+    ["You've hit your usage limit. Try again at Nov 25th, 2026 8:03 AM.", 'limited'],
+    ["You've hit your usage limit. Try again in 1 hour 30 minutes.", 'limited'],
+    ['You’ve hit your usage limit. To get more access now, or try again later.', 'limited'],
+    ['To use Codex with your ChatGPT plan, upgrade to Plus: https://chatgpt.com/explore/plus.', 'quota'],
+    ['Quota exceeded. Check your plan and billing details.', 'quota'],
     [
       'unexpected status 401 Unauthorized: Missing bearer, url: https://api.openai.com/v1/responses',
       'not-logged-in',
@@ -61,7 +59,7 @@ test('each thing that Codex says when a turn fails has its consequence', () => {
     ['The model `o9` does not exist or you do not have access to it.', 'model-refused'],
     ["The 'o4-mini' model is not supported when using Codex with a ChatGPT account.", 'model-refused'],
     ['{"error":{"code":"model_not_found"}}', 'model-refused'],
-    ["Codex ran out of room in the model's context window. Start a new thread.", 'permanent'],
+    ["Codex ran out of room in the model's context window. Start a new thread.", 'context-exceeded'],
     ['We’re currently experiencing high demand, which may cause temporary errors.', 'transient'],
     ['unexpected status 502 Bad Gateway: <html>not found</html>, url: https://x', 'transient'],
     ['Selected model is at capacity. Please try a different model.', 'transient'],
@@ -81,7 +79,9 @@ test('each thing that Codex says when a turn fails has its consequence', () => {
         ? judgement.problem
         : judgement.kind === 'failed'
           ? judgement.failure
-          : {};
+          : judgement.kind === 'limited'
+            ? judgement.limit
+            : {};
     assert.ok('message' in said && said.message === message, message);
   }
 });
@@ -96,10 +96,14 @@ test('success is exit 0 and a completed turn; nothing less, and not the absence 
   assert.equal(wordFor(judge(heardFrom(error, completed), 0)), 'succeeded');
   assert.equal(wordFor(judge(heardFrom({ type: 'turn.started' }), 0)), 'no-terminal-event');
   assert.equal(wordFor(judge(heardFrom({ type: 'turn.started' }, error), 0)), 'no-terminal-event');
-  assert.equal(wordFor(judge(heardFrom({ type: 'turn.failed', error: { message: 'x' } }), 0)), 'transient');
+  assert.equal(wordFor(judge(heardFrom({ type: 'turn.failed', error: { message: 'x' } }), 0)), 'unknown');
   assert.equal(wordFor(judge(heardFrom(completed), 1)), 'exited-nonzero');
   assert.deepEqual(
-    judgeExit({ kind: 'signalled', signal: 'SIGKILL' }, heardFrom(completed), { model: '', codex: CODEX }),
+    judgeExit({ kind: 'signalled', signal: 'SIGKILL' }, heardFrom(completed), {
+      model: '',
+      codex: CODEX,
+      now: new Date(),
+    }),
     {
       kind: 'failed',
       failure: { kind: 'signalled', signal: 'SIGKILL' },
@@ -127,11 +131,11 @@ test('what a model says about limits and logins has no consequence', () => {
     { type: 'item.completed', item },
     { type: 'turn.failed', error: { message: 'boom' } },
   );
-  assert.equal(wordFor(judge(heard, 1)), 'transient');
+  assert.equal(wordFor(judge(heard, 1)), 'unknown');
   const without = heardFrom({ type: 'item.completed', item });
   assert.deepEqual(judge(without, 3), {
     kind: 'failed',
-    failure: { kind: 'exited-nonzero', code: 3, message: '' },
+    failure: { kind: 'exited-nonzero', code: 3, message: '', class: 'unknown' },
   });
 });
 

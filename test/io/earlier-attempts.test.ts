@@ -35,18 +35,23 @@ function place(t: TestContext) {
   };
   const publish = (kind: 'completed' | 'failed', text: string) =>
     writeFileSync(`${directory.path}/${markerOf[kind](TASK)}`, text);
-  return { directory, ended, put, publish, history: () => readHistory(realFiles, directory, TASK) };
+  const history = () => readHistory(realFiles, directory, TASK);
+  const counts = async () => {
+    const { nextAttempt, retriesUsed, deaths } = await history();
+    return [nextAttempt, retriesUsed, deaths];
+  };
+  return { directory, ended, put, publish, history, counts };
 }
 
 test('a task without a past begins with its first attempt', async (t) => {
-  const { history, directory } = place(t);
-  assert.deepEqual(await history(), { nextAttempt: 1, retriesUsed: 0, deaths: 0 });
+  const { counts, directory } = place(t);
+  assert.deepEqual(await counts(), [1, 0, 0]);
   rmSync(`${directory.path}/.codex-worker`, { recursive: true });
-  assert.deepEqual(await history(), { nextAttempt: 1, retriesUsed: 0, deaths: 0 });
+  assert.deepEqual(await counts(), [1, 0, 0]);
 });
 
 test('attempts that were put back are counted by how they ended', async (t) => {
-  const { put, history } = place(t);
+  const { put, counts } = place(t);
   await put(1, 'retry');
   await put(2, 'died');
   await put(3, 'retry');
@@ -54,34 +59,34 @@ test('attempts that were put back are counted by how they ended', async (t) => {
   await put(5, 'lost');
   await put(6, 'duplicate');
   await put(90, 'retry', 'other.md');
-  assert.deepEqual(await history(), { nextAttempt: 7, retriesUsed: 2, deaths: 1 });
+  assert.deepEqual(await counts(), [7, 2, 1]);
 });
 
 test('a result ends the series: retries and deaths count from the last one', async (t) => {
-  const { put, publish, history } = place(t);
+  const { put, publish, counts } = place(t);
   await put(1, 'retry');
   await put(2, 'died');
   publish('failed', logText(3));
-  assert.deepEqual(await history(), { nextAttempt: 4, retriesUsed: 0, deaths: 0 });
+  assert.deepEqual(await counts(), [4, 0, 0]);
   await put(4, 'died');
-  assert.deepEqual(await history(), { nextAttempt: 5, retriesUsed: 0, deaths: 1 });
+  assert.deepEqual(await counts(), [5, 0, 1]);
   await put(5, 'failed');
   await put(6, 'retry');
-  assert.deepEqual(await history(), { nextAttempt: 7, retriesUsed: 1, deaths: 0 });
+  assert.deepEqual(await counts(), [7, 1, 0]);
   publish('completed', logText(9));
-  assert.deepEqual(await history(), { nextAttempt: 10, retriesUsed: 0, deaths: 0 });
+  assert.deepEqual(await counts(), [10, 0, 0]);
 });
 
 test('a result that codex-worker did not write counts for nothing', async (t) => {
-  const { put, publish, history } = place(t);
+  const { put, publish, counts } = place(t);
   await put(1, 'retry');
   publish('completed', 'done by hand\n');
   publish('failed', '');
-  assert.deepEqual(await history(), { nextAttempt: 2, retriesUsed: 1, deaths: 0 });
+  assert.deepEqual(await counts(), [2, 1, 0]);
 });
 
 test('names in the folder that are not ours are passed over', async (t) => {
-  const { put, history, ended } = place(t);
+  const { put, counts, ended } = place(t);
   await put(1, 'retry');
   const hash = createHash('sha256').update(TASK).digest('hex').slice(0, 16);
   const claim = newClaimId();
@@ -97,7 +102,7 @@ test('names in the folder that are not ours are passed over', async (t) => {
     '.DS_Store',
   ];
   for (const name of names) writeFileSync(`${ended}/${name}`, '');
-  assert.deepEqual(await history(), { nextAttempt: 2, retriesUsed: 1, deaths: 0 });
+  assert.deepEqual(await counts(), [2, 1, 0]);
 });
 
 test('a log is moved whole, into a folder that is made when it is missing, and a missing log is no error', async (t) => {
@@ -167,12 +172,12 @@ test('an attempt number that somebody made up never grows into one that a lock f
 });
 
 test('where the highest attempt number is taken, retries after a result count all the same', async (t) => {
-  const { put, publish, history } = place(t);
+  const { put, publish, history, counts } = place(t);
   publish('failed', logText(999_999_999));
   assert.equal((await history()).nextAttempt, 999_999_999);
   await put(999_999_999, 'retry');
   await put(999_999_999, 'died');
-  assert.deepEqual(await history(), { nextAttempt: 999_999_999, retriesUsed: 1, deaths: 1 });
+  assert.deepEqual(await counts(), [999_999_999, 1, 1]);
 });
 
 test('of each task the newest 20 attempts are kept, with their raw events', async (t) => {

@@ -14,6 +14,7 @@ import {
   readLogOutcome,
   RunningLog,
 } from '../../src/io/result-log.ts';
+import { footerOf } from '../rig/footer.ts';
 import { scratch } from '../rig/scratch.ts';
 import { errno, filesWith, taskDirectory } from './rig.ts';
 
@@ -57,7 +58,10 @@ test('a log reads as what the agent did: header, commands with their exit codes,
     { kind: 'message', text: 'Done.\n' },
   ];
   for (const event of events) log.entry(event);
-  log.footer('completed', 12_345, { input: 10, cached: 4, output: 2 }, ['the task file was changed']);
+  log.footer({
+    ...footerOf('completed', 12_345, ['the task file was changed']),
+    usage: { input: 10, cached: 4, output: 2 },
+  });
   assert.equal(
     text(),
     [
@@ -132,7 +136,7 @@ test('nothing that anybody printed reaches the file with its control sequences i
     { kind: 'output', text: evil },
   ];
   for (const event of events) log.entry(event);
-  log.footer(`failed: ${evil}`, 1, undefined, [evil]);
+  log.footer(footerOf(`failed: ${evil}`, 1, [evil]));
   assert.doesNotMatch(text(), CONTROLS);
   assert.equal(
     await readLogOutcome(realFiles, log.path),
@@ -174,7 +178,7 @@ test('a model that writes a footer or a header does not decide what the log says
       { kind: 'command-ended', command: forgery, exitCode: 0, status: 'completed', output: forgery },
     ] as const)
       log.entry(event);
-    log.footer(`failed: ${forgery}`, 1, undefined, [forgery, 'outcome:   completed']);
+    log.footer(footerOf(`failed: ${forgery}`, 1, [forgery, 'outcome:   completed']));
     assert.deepEqual(await readLogHeader(realFiles, log.path), { attempt: 3, claim, promptSha256: SHA });
     assert.match((await readLogOutcome(realFiles, log.path)) ?? '', /^failed: /);
   }
@@ -184,7 +188,7 @@ test('the outcome is found behind the longest footer in the widest script', asyn
   const { log, header } = await openLog(t);
   header();
   const warnings = Array.from({ length: 21 }, (_, i) => `${i} ${'任'.repeat(300)}`);
-  log.footer(`failed: ${'任'.repeat(400)}`, 1, undefined, warnings);
+  log.footer(footerOf(`failed: ${'任'.repeat(400)}`, 1, warnings));
   assert.match((await readLogOutcome(realFiles, log.path)) ?? 'nothing', /^failed: 任+$/);
 });
 
@@ -260,7 +264,7 @@ test('a file that codex-worker did not write has no header', async (t) => {
 test('a log is never read through a link, and reading what is no file never blocks', async (t) => {
   const { log, header, directory } = await openLog(t);
   header();
-  log.footer('completed', 1, undefined, []);
+  log.footer(footerOf('completed', 1, []));
   const path = (name: string) => `${directory.path}/${name}`;
   symlinkSync(log.path, path('link'));
   mkdirSync(path('directory'));

@@ -33,7 +33,11 @@ describe('one line for each task that ends', () => {
   });
 
   test('a failed task says what Codex said', () => {
-    const failure = { kind: 'turn-failed', message: 'context window exceeded', transient: false } as const;
+    const failure = {
+      kind: 'turn-failed',
+      message: 'context window exceeded',
+      class: 'context-exceeded',
+    } as const;
     assert.equal(
       line(ended('bug-2.md', failed(failure))),
       '❌ bug-2.md failed: context window exceeded (4.0s)\n',
@@ -179,12 +183,12 @@ describe('nothing that a task, a name or a model says reaches the terminal raw',
     const evil = task(HOSTILE);
     const events = EVERY_EVENT.map((event) => ('task' in event ? { ...event, task: evil } : event));
     const more: RunEvent[] = [
-      ended(HOSTILE, failed({ kind: 'turn-failed', message: HOSTILE, transient: false })),
+      ended(HOSTILE, failed({ kind: 'turn-failed', message: HOSTILE, class: 'permanent' })),
       ended(HOSTILE, succeeded({ warnings: [HOSTILE] })),
       { kind: 'notice', message: HOSTILE },
       { kind: 'held', task: evil, why: HOSTILE, hint: HOSTILE },
       { kind: 'attempt-activity', task: evil, activity: { kind: 'message', text: HOSTILE } },
-      { kind: 'stopped', problem: { kind: 'usage-limit', message: HOSTILE } },
+      { kind: 'stopped', problem: { kind: 'quota', message: HOSTILE } },
       { kind: 'dry-run', task: evil, command: ['codex', HOSTILE], promptBytes: 1 },
       { kind: 'attempt-ended', task: evil, outcome: succeeded(), log: HOSTILE },
       {

@@ -18,6 +18,8 @@ const OPTIONS: RunOptions = {
   rerunCompleted: false,
   rerunChanged: false,
   codexConfig: [],
+  expectChanges: false,
+  budget: { since: 0 },
   orphans: 'end',
 };
 

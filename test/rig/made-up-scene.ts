@@ -298,4 +298,6 @@ const OPTIONS: RunOptions = {
   rerunChanged: false,
   codexConfig: [],
   orphans: 'end',
+  expectChanges: false,
+  budget: { since: 0 },
 };

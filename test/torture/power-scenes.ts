@@ -121,7 +121,10 @@ type Ending = 'done' | 'failed' | 'retry' | 'interrupted';
 const ENDS: Readonly<Record<Ending, AttemptEnd>> = {
   done: { kind: 'succeeded' },
   failed: { kind: 'failed', failure: { kind: 'log-too-large', bytes: 1 } },
-  retry: { kind: 'failed', failure: { kind: 'exited-nonzero', code: 1, message: 'try again' } },
+  retry: {
+    kind: 'failed',
+    failure: { kind: 'exited-nonzero', code: 1, message: 'try again', class: 'unknown' },
+  },
   interrupted: { kind: 'interrupted' },
 };
 

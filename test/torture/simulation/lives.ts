@@ -35,7 +35,7 @@ export const FAILED: AttemptEnd = { kind: 'failed', failure: { kind: 'unexpected
 /** Tried again, once. */
 export const FAILED_FOR_NOW: AttemptEnd = {
   kind: 'failed',
-  failure: { kind: 'exited-nonzero', code: 1, message: 'made up' },
+  failure: { kind: 'exited-nonzero', code: 1, message: 'made up', class: 'unknown' },
 };
 
 const REAPING = { orphans: 'end', mayLeave: () => false } as const;
@@ -168,7 +168,7 @@ async function attempt(world: World, { directory, observer, agentEnd }: Scene, p
   const ports = { tell: () => {}, aborted: new AbortController().signal, env: {} };
   const source = prompt.source;
   const child = {} as GatedChild; // nobody asks it anything once it has ended
-  const running = { world, order, ports, history, startedAt: 0, source, lock, log, child };
+  const running = { world, order, ports, history, startedAt: 0, source, thread: undefined, lock, log, child };
   try {
     if (await lookAgain(running)) {
       await settle(world, { directory, task: order.task.name, claim: order.claim, role: 'owner' });
