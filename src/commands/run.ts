@@ -1,6 +1,6 @@
 /** `codex-worker [run]`: works through the tasks, or with `--mode dry-run` says what it would do. */
 import { randomBytes } from 'node:crypto';
-import type { RunEvent, RunSummary } from '../core/event.ts';
+import type { DispatchEnd, RunEvent, RunSummary } from '../core/event.ts';
 import type { EnvironmentProblem } from '../core/failure.ts';
 import type { RunOptions } from '../core/options.ts';
 import { NO_USAGE } from '../core/outcome.ts';
@@ -141,9 +141,9 @@ async function drainTasks(
       return outcome;
     },
   });
-  const { summary, problem } = await coordinator.run();
+  const { summary, problem, ended } = await coordinator.run();
   await threads.close();
-  const exitCode = drain.exitCode ?? exitCodeOf(summary, problem);
+  const exitCode = drain.exitCode ?? exitCodeOf(summary, problem, ended);
   emit({ kind: 'run-finished', summary, exitCode });
   return exitCode;
 }
@@ -202,11 +202,13 @@ function isAnyPending({ tasks, listings }: Discovery): boolean {
 }
 
 function exitCodeOf(
-  { failed, refused, givenBack, held }: RunSummary,
+  { failed, refused, givenBack, held, pending }: RunSummary,
   problem: EnvironmentProblem | undefined,
+  ended: DispatchEnd | undefined,
 ): number {
   if (problem) return 3;
-  return failed + refused + givenBack + held > 0 ? 1 : 0;
+  const left = ended ? pending : 0;
+  return failed + refused + givenBack + held + left > 0 ? 1 : 0;
 }
 
 /** A command of the user's own is not asked for its version: it may take any call for work. */

@@ -50,6 +50,13 @@ export interface RunSummary {
   readonly usage: Usage;
 }
 
+/** Why a run hands out no more tasks although some are left; those that run are finished, and the others stay pending. */
+export interface DispatchEnd {
+  readonly kind: 'time-up' | 'failures' | 'budget';
+  readonly message: string;
+  readonly hint: string;
+}
+
 export type RunEvent =
   | {
       readonly kind: 'run-started';
@@ -88,6 +95,7 @@ export type RunEvent =
   | { readonly kind: 'draining'; readonly running: number }
   | { readonly kind: 'aborting'; readonly running: number; readonly signal: string }
   | { readonly kind: 'stopped'; readonly problem: EnvironmentProblem }
+  | { readonly kind: 'dispatch-ended'; readonly why: DispatchEnd; readonly running: number }
   | {
       readonly kind: 'dry-run';
       readonly task: Task;

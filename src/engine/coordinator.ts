@@ -7,7 +7,7 @@
  */
 import { newClaimId, type ClaimId } from '../core/claim.ts';
 import { EnvironmentError, InvariantError } from '../core/errors.ts';
-import type { RunEvent, RunSummary } from '../core/event.ts';
+import type { DispatchEnd, RunEvent, RunSummary } from '../core/event.ts';
 import type { EnvironmentProblem } from '../core/failure.ts';
 import type { RunOptions } from '../core/options.ts';
 import { addUsage, NO_USAGE, type Outcome, type SkipReason } from '../core/outcome.ts';
@@ -66,6 +66,7 @@ export class Coordinator {
   /** The next task is one of so many that are ready: of one, while this run meets no other. */
   #among = 1;
   #problem: EnvironmentProblem | undefined;
+  #ended: DispatchEnd | undefined;
   #bug: unknown;
   #wake: () => void = () => {};
   #tally = { alreadyCompleted: 0, retries: 0, warnings: 0, refused: 0, usage: NO_USAGE };
@@ -89,7 +90,11 @@ export class Coordinator {
   }
 
   /** Works until nothing is left that it may take, or it is told to stop, and all its attempts have ended. */
-  async run(): Promise<{ summary: RunSummary; problem: EnvironmentProblem | undefined }> {
+  async run(): Promise<{
+    summary: RunSummary;
+    problem: EnvironmentProblem | undefined;
+    ended: DispatchEnd | undefined;
+  }> {
     await this.#begin();
     while (!this.#isStopping()) {
       await this.#look();
@@ -100,11 +105,19 @@ export class Coordinator {
     while (this.#attempts.size + this.#reapings.size > 0)
       await Promise.race([...this.#attempts, ...this.#reapings]);
     if (this.#bug !== undefined) throw this.#bug;
-    return { summary: await this.#summary(), problem: this.#problem };
+    return { summary: await this.#summary(), problem: this.#problem, ended: this.#ended };
   }
 
   /** Something happened outside (a signal): look at it now. */
   wake(): void {
+    this.#wake();
+  }
+
+  /** What runs is finished, and nothing else begins; the first reason stays. */
+  endDispatch(why: DispatchEnd): void {
+    if (this.#isStopping()) return;
+    this.#ended = why;
+    this.#deps.emit({ kind: 'dispatch-ended', why, running: this.#attempts.size });
     this.#wake();
   }
 
@@ -113,7 +126,8 @@ export class Coordinator {
   }
 
   #isStopping(): boolean {
-    return this.#problem !== undefined || this.#bug !== undefined || this.#deps.drainState() !== 'running';
+    const isOver = this.#problem ?? this.#ended ?? this.#bug;
+    return isOver !== undefined || this.#deps.drainState() !== 'running';
   }
 
   async #begin(): Promise<void> {

@@ -88,6 +88,7 @@ class ConsoleReporter {
       case 'draining':
       case 'aborting':
       case 'stopped':
+      case 'dispatch-ended':
         return this.#options.err(urgent(event, this.#options.errPaint));
       case 'run-finished':
         return this.#finished(event.summary);
@@ -242,11 +243,14 @@ class ConsoleReporter {
   }
 }
 
+type UrgentEvent = Extract<RunEvent, { kind: 'draining' | 'aborting' | 'stopped' | 'dispatch-ended' }>;
+
+export function isUrgent(event: RunEvent): event is UrgentEvent {
+  return ['draining', 'aborting', 'stopped', 'dispatch-ended'].includes(event.kind);
+}
+
 /** What the person at the keyboard has to know now, whatever the format and the detail of the rest. */
-export function urgent(
-  event: Extract<RunEvent, { kind: 'draining' | 'aborting' | 'stopped' }>,
-  paint: Paint,
-): string {
+export function urgent(event: UrgentEvent, paint: Paint): string {
   switch (event.kind) {
     case 'draining':
       return (
@@ -260,6 +264,12 @@ export function urgent(
       );
     case 'stopped':
       return stopLine(event.problem, paint);
+    case 'dispatch-ended':
+      return (
+        `${paint.yellow('No more tasks are started:')} ${headline(event.why.message)}` +
+        `${event.running > 0 ? `; waiting for ${plural(event.running, 'running task')}` : ''}.\n` +
+        `  hint: ${printable(event.why.hint)}\n`
+      );
     default:
       return unreachable(event);
   }

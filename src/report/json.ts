@@ -18,6 +18,7 @@
  *   draining          running
  *   aborting          running, signal
  *   stopped           problem{kind, message, hint}
+ *   dispatch-ended    why{kind, message, hint}, running
  *   dry-run           task…, command[], promptBytes
  *   run-finished      exitCode, summary{…}
  *
@@ -76,6 +77,8 @@ function fieldsOf(event: RunEvent): object {
       return { running: event.running, signal: event.signal };
     case 'stopped':
       return { problem: problemFields(event.problem) };
+    case 'dispatch-ended':
+      return { why: event.why, running: event.running };
     case 'dry-run':
       return {
         ...taskFields(event.task),

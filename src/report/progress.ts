@@ -78,6 +78,7 @@ export class Progress {
       case 'held':
       case 'draining':
       case 'aborting':
+      case 'dispatch-ended':
       case 'dry-run':
         return;
       default:

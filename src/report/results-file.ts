@@ -65,6 +65,7 @@ export class ResultsFile {
       case 'held':
       case 'draining':
       case 'aborting':
+      case 'dispatch-ended':
       case 'dry-run':
         return;
       default:

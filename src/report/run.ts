@@ -1,7 +1,7 @@
 /** Everything that listens to one run, put together: lines for people or for programs, the live line, the results file. */
 import type { RunEvent } from '../core/event.ts';
 import type { RunInvocation } from '../core/requests.ts';
-import { createConsoleReporter, createPaint, urgent } from './console.ts';
+import { createConsoleReporter, createPaint, isUrgent, urgent } from './console.ts';
 import { exitCodeOf } from './errors.ts';
 import { createJsonReporter } from './json.ts';
 import { Progress } from './progress.ts';
@@ -41,8 +41,7 @@ export function openRunReporter(
       results?.note(event);
       report(event);
       // The lines for programs are for programs: who pressed Ctrl-C wants to be answered as well.
-      if (json && (event.kind === 'draining' || event.kind === 'aborting' || event.kind === 'stopped'))
-        err(urgent(event, errPaint));
+      if (json && isUrgent(event)) err(urgent(event, errPaint));
     },
     async close(exitCode) {
       progress?.close();
