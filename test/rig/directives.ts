@@ -10,6 +10,7 @@
  *     [[status 500]]                           an HTTP error; a reason picks the body: see `model-server.ts`
  *     [[status 429 usage_limit 3600]]          … and seconds until the limit is lifted
  *     [[fail-times 2 500]]                     that error for the first 2 requests with this prompt, whoever sends them
+ *     [[told tests fail]]                      ends the turn; what follows waits for a message of the user with these words
  *     [[cut]]                                  the connection breaks in the middle of the answer
  *     [[hang]]                                 no answer, ever
  *
@@ -29,6 +30,7 @@ export type Directive =
   | { readonly kind: 'run'; readonly command: string }
   | { readonly kind: 'sleep'; readonly ms: number }
   | { readonly kind: 'hold'; readonly gate: string }
+  | { readonly kind: 'told'; readonly text: string }
   | { readonly kind: 'status'; readonly failure: HttpFailure }
   | { readonly kind: 'fail-times'; readonly times: number; readonly failure: HttpFailure }
   | { readonly kind: 'cut' }
@@ -48,7 +50,9 @@ function parseDirective(text: string): Directive {
     case 'say':
     case 'run':
     case 'hold':
+    case 'told':
       if (rest === '') throw misspelt();
+      if (word === 'told') return { kind: 'told', text: rest };
       if (word === 'say') return { kind: 'say', text: unescape(rest) };
       if (word === 'run') return { kind: 'run', command: rest };
       return { kind: 'hold', gate: rest };

@@ -16,6 +16,7 @@ import {
 } from './codex-home.ts';
 import { parseDirectives } from './directives.ts';
 import { nextStep } from './model-turn.ts';
+import { openWeather, type Spell } from './weather.ts';
 import {
   startModelServer,
   TOKENS_PER_ANSWER,
@@ -248,12 +249,84 @@ test('a conversation that was interrupted and resumed goes on where it was', asy
   assert.deepEqual([server.starts(prompt), server.finishes(prompt), server.starts('Go on.')], [1, 1, 0]);
 });
 
+test('what waits for words of the user is done in the turn that brings them, and not before', async (t) => {
+  const { server, exec, start, read } = await rig(t);
+  const prompt =
+    'Make a.txt.\n[[write a.txt: one]]\n[[told is not right]]\n[[write a.txt: two]]\n[[say Mended.]]';
+  assert.equal((await exec(prompt)).code, 0);
+  assert.equal(await read('a.txt'), 'one\n');
+  const { conversation } = await server.request(() => true);
+  const resume = (word: string) => start(word, { args: ['resume', conversation] }).ended;
+  assert.match((await resume('Go on.')).stdout, /"text":"Done\."/);
+  assert.equal(await read('a.txt'), 'one\n');
+  assert.match((await resume('a.txt is not right: one')).stdout, /"text":"Mended\."/);
+  assert.equal(await read('a.txt'), 'two\n');
+  assert.deepEqual([server.starts(prompt), server.finishes(prompt)], [1, 1], 'it is one conversation');
+});
+
+test('each of two repairs waits for a message of its own, and words beside the prompt count as one', () => {
+  const script = parseDirectives('[[told wrong]]\n[[say First.]]\n[[told wrong]]\n[[say Second.]]');
+  const said = (...told: string[]) =>
+    nextStep(script, { outputs: [], told, tools: [] }, () => false).messages;
+  assert.deepEqual(said('Do it.'), ['Done.']);
+  assert.deepEqual(said('Do it. It was wrong.'), ['First.']);
+  assert.deepEqual(said('Do it.', 'wrong', 'go on'), ['First.']);
+  assert.deepEqual(said('Do it.', 'wrong', 'go on', 'wrong'), ['Second.']);
+});
+
+test('weather is over all requests alike, and is written down with what it met', async (t) => {
+  const spells: Spell[] = [
+    { kind: 'limit', from: 2, seconds: 1 },
+    { kind: 'model-refused', from: 3 },
+    { kind: 'cut', from: 4 },
+  ];
+  let clock = 1_000;
+  const weather = openWeather(spells, () => clock);
+  const { server, exec } = await rig(t, { weather });
+  const first = await exec('[[say One.]]');
+  assert.equal(first.code, 0, first.stdout);
+  for (const words of [/usage limit/, /usage limit/])
+    assert.match((await exec('[[say Two.]]')).stdout, words);
+  clock += 1_000; // the very end of the limit is outside it
+  assert.match((await exec('[[say Two.]]')).stdout, /does not exist/);
+  assert.match((await exec('[[say Three.]]')).stdout, /stream disconnected/);
+  assert.equal((await exec('[[say Four.]]')).code, 0);
+  assert.deepEqual(
+    server.requests.map((request) => request.weather),
+    [undefined, 'limit', 'limit', 'model-refused', 'cut', undefined],
+  );
+  assert.deepEqual(
+    weather.seen.map(({ from, to }) => [from, to]),
+    [
+      [1_000, 2_000],
+      [2_000, 2_000],
+      [2_000, 2_000],
+    ],
+  );
+  assert.deepEqual(
+    server.answers.map(({ prompt, kind }) => `${prompt} ${kind}`),
+    ['[[say One.]] finish', '[[say Four.]] finish'],
+  );
+});
+
+test('each answer that was sent to its end is counted once, also those that ask for a tool', async (t) => {
+  const { server, exec } = await rig(t);
+  const { stdout } = await exec('[[run true]]\n[[run true]]');
+  assert.deepEqual(
+    server.answers.map(({ kind }) => kind),
+    ['call', 'call', 'finish'],
+  );
+  const usage = /"input_tokens":(\d+)/.exec(stdout)?.[1];
+  assert.equal(Number(usage), 3 * TOKENS_PER_ANSWER.input, 'and Codex counts them as we do');
+});
+
 test('a command that takes longer than Codex waits for it is asked again until it ends', () => {
   const running =
     'Chunk ID: c851d4\nWall time: 30.0014 seconds\nProcess running with session ID 61602\nOutput:\n';
   const ended = 'Chunk ID: c851d5\nWall time: 2.3 seconds\nProcess exited with code 0\nOutput:\nbuilt\n';
   const after = (...outputs: string[]) =>
-    nextStep(parseDirectives('[[run make]]'), { outputs, tools: ['exec_command'] }, () => false).act;
+    nextStep(parseDirectives('[[run make]]'), { outputs, told: [], tools: ['exec_command'] }, () => false)
+      .act;
   const poll = { session_id: 61602, chars: '', yield_time_ms: 300_000 };
   const call = { type: 'function_call', name: 'write_stdin', arguments: JSON.stringify(poll) };
   assert.deepEqual(after(running), { kind: 'call', call });
@@ -264,7 +337,7 @@ test('a command that takes longer than Codex waits for it is asked again until i
 test('what a profile prints into every command is not taken for the file that is edited', () => {
   const seen = 'Output:\npyenv: cannot rehash\n--- begin ---\nold\n--- end ---\npyenv: cannot rehash\n';
   const script = parseDirectives('[[replace a.txt "old" "new"]]');
-  const step = nextStep(script, { outputs: [seen], tools: ['exec_command'] }, () => false);
+  const step = nextStep(script, { outputs: [seen], told: [], tools: ['exec_command'] }, () => false);
   assert.match(JSON.stringify(step), /-old.*\+new/);
   assert.doesNotMatch(JSON.stringify(step), /pyenv/);
 });

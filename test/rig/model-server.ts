@@ -16,6 +16,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { unreachable } from '../../src/core/unreachable.ts';
 import { parseDirectives, type Directive, type HttpFailure } from './directives.ts';
 import { nextStep, readConversation, type Conversation, type Pause, type Step } from './model-turn.ts';
+import type { Blow, Spell, Weather } from './weather.ts';
 
 /** What every answer costs, so that a test can add up a run. `cached` is part of `input`. */
 export const TOKENS_PER_ANSWER = { input: 1200, cached: 800, output: 60 } as const;
@@ -23,6 +24,8 @@ export const TOKENS_PER_ANSWER = { input: 1200, cached: 800, output: 60 } as con
 export interface ModelServerOptions {
   /** From a prompt to what the model does; the default reads the directives in the prompt. It may throw. */
   readonly script?: (prompt: string) => readonly Directive[];
+  /** Over all requests alike; fair by default. */
+  readonly weather?: Weather;
 }
 
 interface ModelRequest {
@@ -38,6 +41,17 @@ interface ModelRequest {
   readonly step: number;
   /** The names of the tools that Codex offered. */
   readonly tools: readonly string[];
+  /** What it met in place of the model's answer. */
+  readonly weather?: Spell['kind'];
+}
+
+/** An answer whose last byte has left: it costs `TOKENS_PER_ANSWER`, whether or not somebody was there to read it. */
+interface ModelAnswer {
+  readonly at: number;
+  readonly conversation: string;
+  readonly prompt: string;
+  /** Whether it ended the turn, or asked for a tool. */
+  readonly kind: 'finish' | 'call';
 }
 
 export interface ModelServer extends AsyncDisposable {
@@ -45,6 +59,8 @@ export interface ModelServer extends AsyncDisposable {
   readonly url: string;
   /** Every request so far, in order of arrival. */
   readonly requests: readonly ModelRequest[];
+  /** Every answer so far that was sent to its end. */
+  readonly answers: readonly ModelAnswer[];
   /** How many conversations began with this prompt (white space around it does not count). */
   starts(prompt: string): number;
   /** How many conversations with this prompt were answered to the end. */
@@ -59,7 +75,7 @@ export interface ModelServer extends AsyncDisposable {
 }
 
 export async function startModelServer(options: ModelServerOptions = {}): Promise<ModelServer> {
-  const model = new ScriptedModel(options.script ?? parseDirectives);
+  const model = new ScriptedModel(options);
   const server = createServer((request, response) => {
     model.answer(request, response).catch((error: unknown) => {
       // A client that was killed takes its connection with it; anything else is a bug of the rig, shown to Codex.
@@ -86,6 +102,7 @@ export async function startModelServer(options: ModelServerOptions = {}): Promis
   return {
     url: `http://127.0.0.1:${address.port}/v1`,
     requests: model.requests,
+    answers: model.answers,
     starts: (prompt) => model.started.get(prompt.trim())?.size ?? 0,
     finishes: (prompt) => model.finished.get(prompt.trim())?.size ?? 0,
     startsByPrompt: () =>
@@ -99,17 +116,20 @@ export async function startModelServer(options: ModelServerOptions = {}): Promis
 
 class ScriptedModel {
   readonly requests: ModelRequest[] = [];
+  readonly answers: ModelAnswer[] = [];
   readonly started = new Map<string, Set<string>>();
   readonly finished = new Map<string, Set<string>>();
   private readonly script: (prompt: string) => readonly Directive[];
+  private readonly weather: Weather | undefined;
   private readonly failures = new Map<string, number>();
   private readonly gates = new Map<string, { readonly opened: Promise<void>; readonly open: () => void }>();
   private readonly listeners = new Set<() => void>();
   private readonly closing = new AbortController();
-  private answers = 0;
+  private begun = 0;
 
-  constructor(script: (prompt: string) => readonly Directive[]) {
+  constructor({ script = parseDirectives, weather }: ModelServerOptions) {
     this.script = script;
+    this.weather = weather;
   }
 
   abandon(): void {
@@ -166,17 +186,25 @@ class ScriptedModel {
       refuse(response, 400, 'invalid_request', 'the body is no request of the Responses API');
       return;
     }
-    this.record(conversation, request);
-    const step = nextStep(this.script(conversation.prompt), conversation, (times) =>
-      this.fails(conversation, times),
-    );
+    const met = this.weather?.next();
+    this.record(conversation, request, met?.spell);
+    const step = met ? struck(met.blow) : this.step(conversation);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     if (await this.pause(step.pauses, AbortSignal.any([gone.signal, this.closing.signal])))
       this.carryOut(step, conversation, response);
   }
 
-  private record({ id, prompt, model, outputs, tools }: Conversation, request: IncomingMessage): void {
+  private step(conversation: Conversation): Step {
+    const mayFail = (times: number) => this.fails(conversation, times);
+    return nextStep(this.script(conversation.prompt), conversation, mayFail);
+  }
+
+  private record(
+    { id, prompt, model, outputs, tools }: Conversation,
+    request: IncomingMessage,
+    spell: Spell | undefined,
+  ): void {
     remember(this.started, prompt, id);
     this.requests.push({
       at: Date.now(),
@@ -186,6 +214,7 @@ class ScriptedModel {
       authorized: request.headers.authorization !== undefined,
       step: outputs.length,
       tools,
+      ...(spell && { weather: spell.kind }),
     });
     for (const look of this.listeners) look();
   }
@@ -212,7 +241,7 @@ class ScriptedModel {
 
   private carryOut(step: Step, { id, prompt, model }: Conversation, response: ServerResponse): void {
     const { act } = step;
-    const answer = `resp_${(this.answers += 1)}`;
+    const answer = `resp_${(this.begun += 1)}`;
     switch (act.kind) {
       case 'fail':
         fail(response, act.failure, model);
@@ -236,7 +265,10 @@ class ScriptedModel {
             output_index: step.messages.length,
             item: { id: `item_${answer}`, call_id: `call_${answer}`, ...act.call },
           });
-        else response.once('finish', () => remember(this.finished, prompt, id));
+        response.once('finish', () => {
+          this.answers.push({ at: Date.now(), conversation: id, prompt, kind: act.kind });
+          if (act.kind === 'finish') remember(this.finished, prompt, id);
+        });
         send(response, 'response.completed', { response: { id: answer, usage: USAGE } });
         response.end();
         return;
@@ -246,6 +278,8 @@ class ScriptedModel {
     }
   }
 }
+
+const struck = (blow: Blow): Step => ({ pauses: [], messages: [], act: blow });
 
 function remember(conversations: Map<string, Set<string>>, prompt: string, id: string): void {
   const known = conversations.get(prompt);
@@ -314,6 +348,13 @@ function fail(response: ServerResponse, { status, reason, seconds }: HttpFailure
     case 'context_length_exceeded':
     case 'server_is_overloaded':
       return refuse(response, status, reason ?? '', `The server says ${reason}.`);
+    case 'invalid_prompt':
+      return refuse(
+        response,
+        status,
+        'invalid_prompt',
+        'Invalid prompt: your prompt was flagged as potentially violating our usage policy.',
+      );
     case '429':
     case 'rate_limit':
       if (seconds !== undefined) response.setHeader('retry-after', seconds);

@@ -15,6 +15,8 @@ export interface Conversation {
   /** The task, as the user message that carries it says, without white space around it. */
   readonly prompt: string;
   readonly outputs: readonly string[];
+  /** What else the user says: around the directives of the prompt, and in messages after it, such as "go on". */
+  readonly told: readonly string[];
   readonly tools: readonly string[];
 }
 
@@ -40,10 +42,11 @@ export interface Step {
 /** `mayFail(times)` says whether this request is one of the first `times` with its prompt. */
 export function nextStep(
   script: readonly Directive[],
-  { outputs, tools }: Pick<Conversation, 'outputs' | 'tools'>,
+  { outputs, told, tools }: Pick<Conversation, 'outputs' | 'told' | 'tools'>,
   mayFail: (times: number) => boolean,
 ): Step {
   const left = [...outputs];
+  const heard = [...told];
   let pauses: Pause[] = [];
   let messages: string[] = [];
   /** The tool was called in an earlier request: what came before it is said and done. */
@@ -51,7 +54,11 @@ export function nextStep(
     [pauses, messages] = [[], []];
     return output;
   };
-  const now = (act: Step['act']): Step => ({ pauses, messages, act });
+  const now = (act: Step['act']): Step => ({
+    pauses,
+    messages: act.kind === 'finish' && messages.length === 0 ? ['Done.'] : messages,
+    act,
+  });
   const call = (made: ToolCall) => now({ kind: 'call', call: made });
 
   for (const directive of script) {
@@ -63,6 +70,13 @@ export function nextStep(
       case 'hold':
         pauses.push(directive);
         break;
+      case 'told': {
+        const at = heard.findIndex((message) => message.includes(directive.text));
+        if (at < 0) return now({ kind: 'finish' });
+        heard.splice(0, at + 1); // the next one waits for another message
+        [pauses, messages] = [[], []];
+        break;
+      }
       case 'fail-times':
         if (mayFail(directive.times)) return now({ kind: 'fail', failure: directive.failure });
         break;
@@ -105,7 +119,6 @@ export function nextStep(
         return unreachable(directive);
     }
   }
-  if (messages.length === 0) messages = ['Done.'];
   return now({ kind: 'finish' });
 }
 
@@ -226,6 +239,9 @@ export function readConversation(
       .map((item) => textOf(item.output))
       // The call that was open when a signal came: it is made again.
       .filter((output) => !output.startsWith('aborted')),
+    told: prompts
+      .filter(({ index }) => index >= (prompt?.index ?? 0))
+      .map(({ text }) => text.replaceAll(/^[ \t]*\[\[.+\]\][ \t]*\r?$/gm, '')),
     tools: listOf(body.tools)
       .filter(isRecord)
       .map((tool) => wordOf(tool.name) || wordOf(tool.type)),
