@@ -14,36 +14,40 @@ interface Row {
   readonly source: string;
 }
 
-/** The first row that matches says it. */
+/**
+ * The first row that matches says it. What stands behind a colon may be a page of some proxy, or a server's prose, so where
+ * Codex has words of its own only these count.
+ */
 const ROWS: readonly Row[] = [
   {
     class: 'limited',
-    words: /\busage limit\b/i,
+    words: /^[^.:]*\busage limit\b/i,
     source: '429 usage_limit_reached, over HTTP and WebSocket: 0.47, 0.80, 0.120, 0.169',
   },
   {
     class: 'quota',
-    words: /^Quota exceeded\b|\bupgrade to Plus\b/i,
+    words: /^Quota exceeded\b|^To use Codex\b.*\bupgrade to Plus\b/i,
     source: '429 insufficient_quota, usage_not_included: 0.47 to 0.169',
   },
   {
     class: 'auth',
-    words: /\bstatus:? 40[13]\b|^Not logged in|^Missing environment variable/i,
+    words: /^[^.:]*\bstatus:? 40[13]\b|^Not logged in|^Missing environment variable/i,
     source: '401, 403, a provider whose env_key is not set: 0.47 to 0.169',
   },
   {
     class: 'rate-limited',
-    words: /\bstatus:? 429\b|^rate limit (?:exceeded|reached)/i,
+    words: /^[^.:]*\bstatus:? 429\b|^rate limit (?:exceeded|reached)/i,
     source: '429 without a reason, response.failed rate_limit_exceeded: 0.47 to 0.169',
   },
   {
     class: 'context-exceeded',
-    words: /\bran out of room\b|\bcontext window\b/i,
+    words: /^[^.:]*(?:\bran out of room\b|\bcontext window\b)/i,
     source: 'context_length_exceeded, over HTTP and in the stream: 0.80 to 0.169',
   },
   {
     class: 'transient',
-    words: /^stream disconnected|\bstatus:? 5\d\d\b|\bhigh demand\b|\bat capacity\b|^idle timeout/i,
+    words:
+      /^stream disconnected|^[^.:]*(?:\bstatus:? 5\d\d\b|\bhigh demand\b|\bat capacity\b)|^idle timeout/i,
     source: '500, 502, 503, cut streams, unknown failures in the stream: 0.47 to 0.169',
   },
   {
@@ -77,13 +81,13 @@ const START_ROWS: readonly Row[] = [
   },
   {
     class: 'invalid-input',
-    words: /^Input exceeds the maximum length|\bnot valid UTF-8\b|^No prompt provided/i,
+    words: /\bInput exceeds the maximum length\b|\bnot valid UTF-8\b|^No prompt provided/i,
     source: 'a prompt of more than 1,048,576 characters, or none: 0.169',
   },
   {
     class: 'auth',
-    words: /\bstatus:? 40[13]\b|^Not logged in|^Missing environment variable/i,
-    source: 'a provider whose env_key is not set: 0.169',
+    words: /^Not logged in|^Missing environment variable/i,
+    source: 'the words of `login status`; of a key that is not set 0.169 says it of the turn',
   },
 ];
 
@@ -108,7 +112,8 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 
 /**
  * When a limit is lifted, ms since 1970; `undefined` when it is not said, or not in words that are known. Codex prints the time of its own time
- * zone, which is ours, without its seconds: so it is the end of that minute, as asking too early would cost a request.
+ * zone, which is ours, without its seconds: so it is the end of that minute, as asking too early would cost a request. It may
+ * lie behind `now`, when what was said is heard late.
  */
 export function limitedUntil(message: string, now: Date): number | undefined {
   return clockTime(message, now) ?? timeSpan(message, now);
@@ -127,11 +132,23 @@ function clockTime(message: string, now: Date): number | undefined {
   const at = (y: number, m: number, d: number) => new Date(y, m, d, hours, Number(minute) + 1).getTime();
   if (monthName !== undefined) {
     const month = MONTHS.indexOf(monthName.toLowerCase());
-    return month < 0 ? undefined : at(Number(year), month, Number(day));
+    const isDay = month >= 0 && new Date(Number(year), month, Number(day)).getMonth() === month;
+    return isDay ? notOver(at(Number(year), month, Number(day)), now) : undefined;
   }
-  // Without a date it is of the day on which it was said, which may have ended since.
+  // Without a date it is of the day on which it was said; midnight may have come since.
   const [y, m, d] = [now.getFullYear(), now.getMonth(), now.getDate()];
-  return [at(y, m, d - 1), at(y, m, d), at(y, m, d + 1)].find((time) => time >= now.getTime() - MINUTE_MS);
+  const yesterday = at(y, m, d - 1);
+  return now.getTime() - yesterday < LONGEST_ON_THE_WAY_MS ? yesterday : notOver(at(y, m, d), now);
+}
+
+/** A sentence of Codex is read a moment after it was said, also on a busy machine. */
+const LONGEST_ON_THE_WAY_MS = 5 * MINUTE_MS;
+
+/** The second of the two times that the clock shows when it is put back, once the first is over. */
+function notOver(time: number, now: Date): number {
+  const shown = (at: number) => new Date(at).toTimeString().slice(0, 5);
+  const again = [30, 60].map((minutes) => time + minutes * MINUTE_MS).find((at) => shown(at) === shown(time));
+  return time < now.getTime() && again !== undefined ? again : time;
 }
 
 /** `try again in 3 days 6 hours 57 minutes`, `try again in 1.2s`. */

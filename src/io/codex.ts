@@ -189,6 +189,8 @@ const TAIL = 8_192;
 export class CodexListener {
   /** Whether it spoke Codex's JSON at all. If not, its exit code alone decides. */
   spokeJson = false;
+  /** Whether a turn began. From then on a model may have its words in whatever Codex prints. */
+  turnBegan = false;
   turnCompleted = false;
   /** The last words of a turn that failed, from `turn.failed`. */
   turnFailed: string | undefined;
@@ -217,6 +219,7 @@ export class CodexListener {
         this.threadId = textOf(event['thread_id']);
         return [];
       case 'turn.started':
+        this.turnBegan = true;
         return [];
       case 'turn.completed':
         this.turnCompleted = true;
@@ -386,7 +389,8 @@ export function judgeExit(
       message,
       class: kind,
     }));
-  return judgeClass(hasSpoken ? classifyStart(message) : 'unknown', message, { model, now }, (kind) => ({
+  const ofStart = hasSpoken && !heard.turnBegan ? classifyStart(message) : 'unknown';
+  return judgeClass(ofStart, message, { model, now }, (kind) => ({
     kind: 'exited-nonzero',
     code,
     message,

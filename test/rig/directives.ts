@@ -10,18 +10,31 @@
  *     [[status 500]]                           an HTTP error; a reason picks the body: see `model-server.ts`
  *     [[status 429 usage_limit 3600]]          … and seconds until the limit is lifted
  *     [[fail-times 2 500]]                     that error for the first 2 requests with this prompt, whoever sends them
+ *     [[fail-times 2 cut]]                     … or that break
  *     [[told tests fail]]                      ends the turn; what follows waits for a message of the user with these words
+ *     [[fails-inside code What it says.]]      an answer that begins, and ends in `response.failed`
+ *     [[incomplete max_output_tokens]]         … in `response.incomplete`
+ *     [[nothing]]                              an answer without a word, and without a token on the bill
  *     [[cut]]                                  the connection breaks in the middle of the answer
+ *     [[stall]]                                the answer begins, and never goes on
  *     [[hang]]                                 no answer, ever
  *
- * `status`, `cut` and `hang` end the script: nothing after them is reached.
+ * `status` and all from `fails-inside` on end the script: nothing after them is reached.
  */
 export interface HttpFailure {
+  readonly kind: 'http';
   readonly status: number;
   readonly reason?: string;
   /** Until the limit is lifted. */
   readonly seconds?: number;
 }
+
+/** An answer that is none. */
+export type BrokenAnswer =
+  | HttpFailure
+  | { readonly kind: 'fails-inside'; readonly code: string; readonly message: string }
+  | { readonly kind: 'incomplete'; readonly reason: string }
+  | { readonly kind: 'nothing' | 'cut' | 'stall' | 'hang' };
 
 export type Directive =
   | { readonly kind: 'say'; readonly text: string }
@@ -31,10 +44,8 @@ export type Directive =
   | { readonly kind: 'sleep'; readonly ms: number }
   | { readonly kind: 'hold'; readonly gate: string }
   | { readonly kind: 'told'; readonly text: string }
-  | { readonly kind: 'status'; readonly failure: HttpFailure }
-  | { readonly kind: 'fail-times'; readonly times: number; readonly failure: HttpFailure }
-  | { readonly kind: 'cut' }
-  | { readonly kind: 'hang' };
+  | { readonly kind: 'fail-times'; readonly times: number; readonly failure: BrokenAnswer }
+  | BrokenAnswer;
 
 /** The directives in a prompt, in order; lines that are none are what a person would read. Throws on a misspelt one. */
 export function parseDirectives(prompt: string): Directive[] {
@@ -69,32 +80,46 @@ function parseDirective(text: string): Directive {
     case 'sleep':
       if (!/^\d+$/.test(rest)) throw misspelt();
       return { kind: 'sleep', ms: Number(rest) };
-    case 'status':
-      return { kind: 'status', failure: parseFailure(rest) ?? throws(misspelt()) };
     case 'fail-times': {
       const [, times, failure = ''] = /^(\d+) (.+)$/.exec(rest) ?? [];
       return {
         kind: 'fail-times',
         times: Number(times),
-        failure: parseFailure(failure) ?? throws(misspelt()),
+        failure: parseBroken(failure) ?? parseBroken(`status ${failure}`) ?? throws(misspelt()),
       };
     }
-    case 'cut':
-    case 'hang':
-      return { kind: word };
     default:
-      throw misspelt();
+      return parseBroken(text.trim()) ?? throws(misspelt());
   }
 }
 
-function parseFailure(text: string): HttpFailure | undefined {
-  const [, status, reason, seconds] = /^(\d{3})(?: ([a-z_]+))?(?: (\d+))?$/.exec(text) ?? [];
-  if (status === undefined) return undefined;
-  return {
-    status: Number(status),
-    ...(reason !== undefined && { reason }),
-    ...(seconds !== undefined && { seconds: Number(seconds) }),
-  };
+function parseBroken(text: string): BrokenAnswer | undefined {
+  const [, word = '', rest = ''] = /^(\S+)\s*(.*)$/.exec(text) ?? [];
+  switch (word) {
+    case 'status': {
+      const [, status, reason, seconds] = /^(\d{3})(?: ([a-z_]+))?(?: (\d+))?$/.exec(rest) ?? [];
+      if (status === undefined) return undefined;
+      return {
+        kind: 'http',
+        status: Number(status),
+        ...(reason !== undefined && { reason }),
+        ...(seconds !== undefined && { seconds: Number(seconds) }),
+      };
+    }
+    case 'fails-inside': {
+      const [, code, message] = /^(\S+) (.+)$/.exec(rest) ?? [];
+      return code === undefined || message === undefined ? undefined : { kind: word, code, message };
+    }
+    case 'incomplete':
+      return rest === '' ? undefined : { kind: word, reason: rest };
+    case 'nothing':
+    case 'cut':
+    case 'stall':
+    case 'hang':
+      return { kind: word };
+    default:
+      return undefined;
+  }
 }
 
 function throws(error: Error): never {

@@ -243,14 +243,36 @@ class ScriptedModel {
     const { act } = step;
     const answer = `resp_${(this.begun += 1)}`;
     switch (act.kind) {
-      case 'fail':
-        fail(response, act.failure, model);
+      case 'http':
+        fail(response, act, model);
         return;
       case 'hang':
+        return;
+      case 'stall':
+        beginStream(response, answer);
         return;
       case 'cut':
         beginStream(response, answer);
         setImmediate(() => response.destroy());
+        return;
+      case 'fails-inside':
+        beginStream(response, answer);
+        send(response, 'response.failed', {
+          response: { id: answer, status: 'failed', error: { code: act.code, message: act.message } },
+        });
+        response.end();
+        return;
+      case 'incomplete':
+        beginStream(response, answer);
+        send(response, 'response.incomplete', {
+          response: { id: answer, status: 'incomplete', incomplete_details: { reason: act.reason } },
+        });
+        response.end();
+        return;
+      case 'nothing':
+        beginStream(response, answer);
+        send(response, 'response.completed', { response: { id: answer, usage: NOTHING_USED } });
+        response.end();
         return;
       case 'call':
       case 'finish': {
@@ -301,6 +323,14 @@ const USAGE = {
   total_tokens: TOKENS_PER_ANSWER.input + TOKENS_PER_ANSWER.output,
 };
 
+const NOTHING_USED = {
+  input_tokens: 0,
+  input_tokens_details: { cached_tokens: 0 },
+  output_tokens: 0,
+  output_tokens_details: { reasoning_tokens: 0 },
+  total_tokens: 0,
+};
+
 function beginStream(response: ServerResponse, id: string): void {
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
   send(response, 'response.created', { response: { id, status: 'in_progress' } });
@@ -325,6 +355,11 @@ function refuse(
   response.end(JSON.stringify({ error: { message, type: code, code, ...more } }));
 }
 
+/** Of a proxy on the way: prose, which speaks of everything. */
+const PAGE =
+  '<html><title>Not found</title> You’ve hit your usage limit; try again at 9:24 AM. Quota exceeded. Status 401, status 429. ' +
+  'The model does not exist. Not logged in. cyber, invalid prompt, context window.</html>';
+
 /** The bodies are those of the real service, as far as Codex reads them. */
 function fail(response: ServerResponse, { status, reason, seconds }: HttpFailure, model: string): void {
   switch (reason ?? String(status)) {
@@ -343,6 +378,15 @@ function fail(response: ServerResponse, { status, reason, seconds }: HttpFailure
         plan_type: 'plus',
         resets_at: Math.floor(Date.now() / 1000) + (seconds ?? 3600),
       });
+    case 'usage_limit_in':
+      return refuse(response, status, 'usage_limit_reached', 'The usage limit has been reached', {
+        plan_type: 'plus',
+        resets_in_seconds: seconds ?? 3600,
+      });
+    case 'html':
+      response.writeHead(status, { 'content-type': 'text/html' });
+      response.end(PAGE);
+      return;
     case 'usage_not_included':
     case 'insufficient_quota':
     case 'context_length_exceeded':

@@ -6,7 +6,7 @@
  * a conversation that was cut by a signal and resumed goes on where it was.
  */
 import { unreachable } from '../../src/core/unreachable.ts';
-import type { Directive, HttpFailure } from './directives.ts';
+import type { BrokenAnswer, Directive } from './directives.ts';
 
 /** What one request of Codex says. `outputs` are those of the tools called since the prompt. */
 export interface Conversation {
@@ -32,11 +32,7 @@ export interface Step {
   readonly pauses: readonly Pause[];
   readonly messages: readonly string[];
   readonly act:
-    | { readonly kind: 'call'; readonly call: ToolCall }
-    | { readonly kind: 'finish' }
-    | { readonly kind: 'fail'; readonly failure: HttpFailure }
-    | { readonly kind: 'cut' }
-    | { readonly kind: 'hang' };
+    { readonly kind: 'call'; readonly call: ToolCall } | { readonly kind: 'finish' } | BrokenAnswer;
 }
 
 /** `mayFail(times)` says whether this request is one of the first `times` with its prompt. */
@@ -78,11 +74,14 @@ export function nextStep(
         break;
       }
       case 'fail-times':
-        if (mayFail(directive.times)) return now({ kind: 'fail', failure: directive.failure });
+        if (mayFail(directive.times)) return now(directive.failure);
         break;
-      case 'status':
-        return now({ kind: 'fail', failure: directive.failure });
+      case 'http':
+      case 'fails-inside':
+      case 'incomplete':
+      case 'nothing':
       case 'cut':
+      case 'stall':
       case 'hang':
         return now(directive);
       case 'run': {

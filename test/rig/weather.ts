@@ -22,10 +22,7 @@ export type Spell = { readonly from: number } & (
 );
 
 /** What one request meets. */
-export type Blow =
-  | { readonly kind: 'fail'; readonly failure: HttpFailure }
-  | { readonly kind: 'cut' }
-  | { readonly kind: 'hang' };
+export type Blow = HttpFailure | { readonly kind: 'cut' | 'hang' };
 
 export interface Weather {
   /** The weather for a request that arrives now; `undefined` when it is fair. */
@@ -62,7 +59,7 @@ export function openWeather(spells: readonly Spell[], now: () => number = Date.n
 }
 
 function blowOf({ spell, to }: SeenSpell, at: number): Blow {
-  const fail = (failure: HttpFailure): Blow => ({ kind: 'fail', failure });
+  const fail = (failure: Omit<HttpFailure, 'kind'>): Blow => ({ kind: 'http', ...failure });
   switch (spell.kind) {
     case 'limit':
       return fail({
