@@ -8,11 +8,10 @@ import { headline } from '../core/printable.ts';
 import type { DoctorCheck, DoctorReport } from '../core/reports.ts';
 import { runTool, type ToolResult } from '../io/child.ts';
 import { findCodex, type CodexCommand } from '../io/codex.ts';
+import { codexTool, TOOL_TIMEOUT_MS } from '../io/codex-tool.ts';
 import { checkFileSystem } from '../io/file-system.ts';
 import { realFiles } from '../io/files.ts';
 
-/** The first start of Codex on a machine unpacks itself; a healthy answer takes well under a second. */
-const TOOL_TIMEOUT_MS = 20_000;
 const OLDEST_NODE = [20, 19] as const;
 const OLDEST_CODEX = [0, 47] as const;
 
@@ -165,20 +164,6 @@ function checkModel(model: string, env: NodeJS.ProcessEnv): Check {
     verdict: 'ok',
     found: `${model} (${origin}); a run stops, and fails no task, if your account may not use it`,
   };
-}
-
-function codexTool(
-  codex: CodexCommand,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-  cwd?: string,
-): Promise<ToolResult> {
-  const path = [codex.pathPrefix, env['PATH']].filter(Boolean).join(':');
-  return runTool(codex.command, args, {
-    timeoutMs: TOOL_TIMEOUT_MS,
-    env: { ...env, PATH: path },
-    ...(cwd !== undefined && { cwd }),
-  });
 }
 
 function whatFailed({ code, errno, stdout, stderr }: ToolResult): string {

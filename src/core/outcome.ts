@@ -13,7 +13,13 @@ export type ChildExit =
     };
 
 export type EndReason =
-  'timed-out' | 'interrupted' | 'claim-lost' | 'thread-lost' | 'log-too-large' | 'storage';
+  | 'timed-out'
+  | 'interrupted'
+  | 'claim-lost'
+  | 'thread-lost'
+  | 'log-too-large'
+  | 'sandbox-unusable'
+  | 'storage';
 
 /** Tokens, as Codex reports them; `cached` is part of `input`. */
 export interface Usage {

@@ -4,7 +4,7 @@
  *
  * The steps C1–C9 and F1–F4 are those of the lock protocol (ARCHITECTURE.md). Whoever changes it runs `npm run model`.
  */
-import { EnvironmentError, isErrno, isStorageError } from '../core/errors.ts';
+import { EnvironmentError, InvariantError, isErrno, isStorageError } from '../core/errors.ts';
 import type { EnvironmentProblem } from '../core/failure.ts';
 import { NO_USAGE, type ChildExit, type Outcome, type SkipReason } from '../core/outcome.ts';
 import { secretsIn } from '../core/secrets.ts';
@@ -31,6 +31,7 @@ import { conclude, type AttemptEnd, type AttemptPorts, type Running } from './co
 import { startHeartbeat } from './heartbeat.ts';
 import { listen, MAX_OUTPUT_BYTES } from './listen.ts';
 import type { AttemptOrder, PriorResult } from './order.ts';
+import { SandboxDoubt } from './sandbox-doubt.ts';
 import { removeMirror, settle } from './settle.ts';
 import type { World } from './world.ts';
 
@@ -226,6 +227,7 @@ async function runChild(
   const timer =
     timeoutMs === undefined ? undefined : setTimeout(() => void child.end('timed-out'), timeoutMs);
   const abort = () => void child.end('interrupted');
+  const sandbox = new SandboxDoubt(order, ports.env, () => void child.end('sandbox-unusable'));
   ports.aborted.addEventListener('abort', abort);
   try {
     let stderr: Promise<number> | undefined;
@@ -240,6 +242,7 @@ async function runChild(
       // Asked for a thread that it cannot find by name, Codex begins a new one, which knows nothing of the task.
       if (thread !== undefined && heard.threadId !== undefined && heard.threadId !== thread)
         void child.end('thread-lost');
+      sandbox.look(heard);
       log.entry(event);
       ports.tell({ kind: 'activity', activity: activityOf(event) });
     };
@@ -247,6 +250,8 @@ async function runChild(
     const { exit, unkillable } = await child.finish(); // F1
     await listening;
     if (unkillable.length > 0) return { kind: 'unkillable', pids: unkillable };
+    const problem = await sandbox.problem();
+    if (problem) return { kind: 'environment', problem };
     return judgeEnd(exit, heard, order, world.now());
   } finally {
     clearTimeout(timer);
@@ -272,6 +277,8 @@ function judgeEnd(exit: ChildExit, heard: CodexListener, order: AttemptOrder, no
     case 'claim-lost':
     case 'thread-lost':
       return { kind: exit.why };
+    case 'sandbox-unusable':
+      throw new InvariantError('a child was ended for its sandbox, and nobody says why');
     case 'storage':
       return { kind: 'environment', problem: { kind: 'storage', message: 'the log could not be written' } };
     default:

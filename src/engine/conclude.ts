@@ -146,7 +146,7 @@ function nextStep({ world, order, history }: Running, end: AttemptEnd): NextStep
       return { in: 'same-thread', notBefore: end.limit.until ?? after(history.interruptions + 1) };
     }
     case 'environment':
-      return { in: 'same-thread' };
+      return { in: end.problem.kind === 'sandbox-unusable' ? 'fresh-thread' : 'same-thread' };
     case 'thread-lost':
       return { in: 'fresh-thread' };
     case 'succeeded':

@@ -199,6 +199,8 @@ export class CodexListener {
   /** The last message of the agent. */
   answer = '';
   readonly warnings: string[] = [];
+  /** The first output of a command that is what Codex's sandbox prints where it cannot work; the command may have printed it. */
+  sandboxComplaint: string | undefined;
   #lastError = '';
   #hasItems = false;
   #stderrTail = '';
@@ -249,7 +251,7 @@ export class CodexListener {
     this.#stderrLine = (lines.pop() ?? '').slice(0, TAIL); // a chunk ends anywhere, a warning does not
     for (const line of lines) {
       const refused = /tools::router: error=(.*)$/.exec(line)?.[1];
-      if (refused) this.#warn(refused);
+      if (refused) this.warn(refused);
     }
   }
 
@@ -277,7 +279,8 @@ export class CodexListener {
     return this.#stderrTail;
   }
 
-  #warn(text: string): void {
+  /** Something that the log and the summary are to say of this attempt; once. */
+  warn(text: string): void {
     const warning = headline(text);
     if (this.warnings.length < MAX_WARNINGS && !this.warnings.includes(warning)) this.warnings.push(warning);
   }
@@ -303,11 +306,10 @@ export class CodexListener {
           textOf(item['status']),
         ];
         const exitCode = typeof item['exit_code'] === 'number' ? item['exit_code'] : undefined;
-        if (status === 'declined') this.#warn(`declined: ${command}`);
-        if (/^bwrap: |^error running landlock/i.test(output))
-          this.#warn(`the sandbox could not run a command: ${output}`);
+        if (status === 'declined') this.warn(`declined: ${command}`);
+        if (isSandboxComplaint(output)) this.sandboxComplaint ??= output;
         else if (exitCode !== 0 && output.includes('Read-only file system'))
-          this.#warn(`the sandbox refused a write: ${command}`);
+          this.warn(`the sandbox refused a write: ${command}`);
         return [{ kind: 'command-ended', command, exitCode, status, output }];
       }
       case 'file_change': {
@@ -317,7 +319,7 @@ export class CodexListener {
           path: textOf(change['path']),
           change: textOf(change['kind']) || 'update',
         }));
-        if (failed) this.#warn(`a change was not applied: ${named.map(({ path }) => path).join(', ')}`);
+        if (failed) this.warn(`a change was not applied: ${named.map(({ path }) => path).join(', ')}`);
         return [{ kind: 'file-change', changes: named, failed }];
       }
       case 'error':
@@ -333,6 +335,10 @@ export class CodexListener {
     }
   }
 }
+
+/** Whether a text begins as Codex's sandbox does where the machine does not let it work. */
+export const isSandboxComplaint = (text: string): boolean =>
+  /^\s*(?:bwrap: |error running landlock|thread '[^']*'.* panicked at linux-sandbox\b)/i.test(text);
 
 function parseEvent(text: string): Fields | undefined {
   if (!text.startsWith('{')) return undefined;

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeBench, makeCodexBench, type Bench } from '../rig/cli.ts';
+import { canSandbox } from '../rig/codex-home.ts';
 
 async function writeTasks(bench: Bench, directive: string): Promise<void> {
   for (const name of ['a', 'b', 'c']) await bench.write(`${name}.md`, `Task ${name}.\n${directive}`);
@@ -33,6 +34,18 @@ const TROUBLES: readonly Trouble[] = [
     directive: '[[status 404 model_not_found]]',
     says: /^Stopped: the model o4-mini was refused: .*does not exist or you do not have access to it/m,
     hint: /^ {2}hint: .*--model inherit/m,
+  },
+  {
+    what: 'an account without credit',
+    directive: '[[status 429 insufficient_quota]]',
+    says: /^Stopped: Quota exceeded\. Check your plan and billing details\.; no task was failed for it\.$/m,
+    hint: /^ {2}hint: see the plan and billing of the account, .*nothing is lost$/m,
+  },
+  {
+    what: 'a plan without Codex',
+    directive: '[[status 429 usage_not_included]]',
+    says: /^Stopped: To use Codex with your ChatGPT plan, upgrade to Plus: .*; no task was failed for it\.$/m,
+    hint: /^ {2}hint: see the plan and billing of the account/m,
   },
   {
     what: 'a usage limit',
@@ -114,4 +127,56 @@ test('too few open files for the concurrency are said before anything is claimed
   assert.match(stderr, /^codex-worker: --concurrency 64 needs about \d+ open files, and the limit is 200$/m);
   assert.match(stderr, /^ {2}hint: raise it \(ulimit -n\), or lower --concurrency$/m);
   assert.deepEqual(await bench.ls(), ['a.md', 'b.md', 'c.md']);
+});
+
+const sandboxed = await canSandbox();
+const withoutSandbox = (command: string) =>
+  `unshare -U -r sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && exec ${command}'`;
+
+test(
+  'where Codex’s sandbox cannot work the run stops at once, and every task is still pending',
+  {
+    skip: !sandboxed && 'Codex has no sandbox here, whatever is taken from it',
+  },
+  async (t) => {
+    const bench = await makeCodexBench(t);
+    await writeTasks(bench, '[[run ls]]\n[[hold door]]');
+
+    const { code, stdout, stderr } = await bench.shell(withoutSandbox('codex-worker --retries 2'));
+
+    assert.equal(code, 3, stdout + stderr);
+    assert.match(
+      stderr,
+      /^Stopped: Codex's sandbox does not work here: bwrap: .*; no task was failed for it\.$/m,
+    );
+    assert.match(stderr, /^ {2}hint: codex-worker doctor says what is missing/m);
+    assert.match(stdout, /^Summary: 0 completed, 0 failed, 1 given back, 3 pending/m);
+    assert.deepEqual(new Set(bench.server.requests.map(({ prompt }) => prompt[5])), new Set(['a']));
+    await assertAllPending(bench);
+
+    // Where it works again, what the agent saw without it is of no use.
+    bench.server.release('door');
+    const again = await bench.run();
+    assert.equal(again.code, 0, again.stdout + again.stderr);
+    const ofFirst = bench.server.requests.filter(({ prompt }) => prompt.startsWith('Task a.'));
+    assert.equal(new Set(ofFirst.map(({ conversation }) => conversation)).size, 2);
+  },
+);
+
+test('a command that prints what a broken sandbox prints has no consequence', async (t) => {
+  const bench = await makeCodexBench(t);
+  const words = 'bwrap: Creating new namespace failed: No space left on device';
+  await bench.write('a.md', `Print.\n[[run echo "${words}"; exit 1]]\n[[say It says ${words}]]`);
+
+  const { code, stdout, stderr } = await bench.run([
+    '--mode',
+    sandboxed ? 'read-only' : 'danger-full-access',
+    '--yes',
+  ]);
+
+  assert.equal(code, 0, stdout + stderr);
+  assert.equal(stderr, '');
+  const log = await bench.read('done_exec_log-a.md.txt');
+  assert.ok(log.includes(words), log);
+  assert.doesNotMatch(log + stdout, /^ *warning:/m);
 });

@@ -291,11 +291,11 @@ test('what Codex refused inside a successful turn is a warning, said once', () =
   heard.stderr('ected: writing outside of the project\n2026 INFO fine\n');
   assert.deepEqual(heard.warnings, [
     'declined: rm x',
-    'the sandbox could not run a command: bwrap: No permission',
     'a change was not applied: /etc/x',
     'patch rejected: writing outside of the project',
   ]);
   assert.equal(wordFor(judge(heard, 0)), 'succeeded');
+  assert.equal(heard.sandboxComplaint, 'bwrap: No permission\nx', 'that is to be asked about');
 });
 
 test('memory does not grow with what is said', () => {

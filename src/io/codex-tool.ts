@@ -1,0 +1,32 @@
+/** Questions to Codex that cost no tokens: its own commands, run to their end. */
+import { runTool, type ToolResult } from './child.ts';
+import { isSandboxComplaint, type CodexCommand } from './codex.ts';
+
+/** The first start of Codex on a machine unpacks itself; a healthy answer takes well under a second. */
+export const TOOL_TIMEOUT_MS = 20_000;
+
+export function codexTool(
+  codex: CodexCommand,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  cwd?: string,
+): Promise<ToolResult> {
+  const path = [codex.pathPrefix, env['PATH']].filter(Boolean).join(':');
+  return runTool(codex.command, args, {
+    timeoutMs: TOOL_TIMEOUT_MS,
+    env: { ...env, PATH: path },
+    ...(cwd !== undefined && { cwd }),
+  });
+}
+
+/** What Codex itself says of its sandbox here; `unclear` for a version that does not know the question, or no answer. */
+export async function askSandbox(
+  codex: CodexCommand,
+  { env, cwd, codexConfig }: { env: NodeJS.ProcessEnv; cwd: string; codexConfig: readonly string[] },
+): Promise<{ kind: 'works' } | { kind: 'unusable'; why: string } | { kind: 'unclear' }> {
+  const settings = codexConfig.flatMap((setting) => ['-c', setting]);
+  const { code, stdout, stderr } = await codexTool(codex, ['sandbox', ...settings, '--', 'true'], env, cwd);
+  if (code === 0) return { kind: 'works' };
+  const why = `${stderr}\n${stdout}`.split('\n').find(isSandboxComplaint);
+  return why === undefined ? { kind: 'unclear' } : { kind: 'unusable', why };
+}
