@@ -15,6 +15,9 @@ export interface ProcessStat extends ProcessStart {
   /** `R`, `S`, `D`, `T`, `Z`, `X`, … as ps shows it. */
   readonly state: string;
   readonly pgid: number;
+  readonly ppid: number;
+  /** CPU time used so far, ms; on Linux with that of its children that have ended and were waited for. */
+  readonly cpuMs: number;
   readonly kernel: boolean;
 }
 
@@ -34,11 +37,21 @@ export interface ProcessTable {
 /** `/proc/PID/stat`: the command name is in parentheses and may itself contain some, so read on after the last one. */
 export function parseProcStat(pid: number, text: string): ProcessStat | undefined {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const [state, , pgid] = fields;
+  const [state, ppid, pgid] = fields;
   const start = fields[19];
   if (state === undefined || pgid === undefined || start === undefined) return undefined;
   const PF_KTHREAD = 0x0020_0000;
-  return { pid, start, state, pgid: Number(pgid), kernel: (Number(fields[6]) & PF_KTHREAD) !== 0 };
+  const MS_PER_TICK = 10; // USER_HZ is 100 wherever Node runs
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0); // utime stime cutime cstime
+  return {
+    pid,
+    start,
+    state,
+    pgid: Number(pgid),
+    ppid: Number(ppid),
+    cpuMs: ticks * MS_PER_TICK,
+    kernel: (Number(fields[6]) & PF_KTHREAD) !== 0,
+  };
 }
 
 const linuxTable: ProcessTable = {
@@ -79,18 +92,32 @@ const linuxTable: ProcessTable = {
   },
 };
 
-/** One line of `ps -o pid=,pgid=,stat=,lstart=`. */
+const PS_COLUMNS = 'pid=,ppid=,pgid=,stat=,time=,lstart=';
+
+/** One line of `ps -o pid=,ppid=,pgid=,stat=,time=,lstart=`. */
 export function parsePsLine(line: string): ProcessStat | undefined {
-  const match = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(\S.*?)\s*$/.exec(line);
+  const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+([\d:.-]+)\s+(\S.*?)\s*$/.exec(line);
   if (!match) return undefined;
-  const [, pid, pgid, state, start] = match as unknown as [string, string, string, string, string];
-  return { pid: Number(pid), pgid: Number(pgid), state, start, kernel: false };
+  const [, pid, ppid, pgid, state, time, start] = match as unknown as Record<number, string> & [string];
+  const cpuMs = parsePsTime(time ?? '');
+  if (state === undefined || start === undefined || cpuMs === undefined) return undefined;
+  return { pid: Number(pid), ppid: Number(ppid), pgid: Number(pgid), state, start, cpuMs, kernel: false };
+}
+
+/** `0:01.25`, `12:34:56`, `1-02:03:04`, in ms. */
+function parsePsTime(text: string): number | undefined {
+  const match = /^(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+(?:\.\d+)?)$/.exec(text);
+  if (!match) return undefined;
+  const [days, hours, minutes, seconds] = match.slice(1).map((part) => Number(part ?? 0));
+  return Math.round(
+    (((days ?? 0) * 24 + (hours ?? 0)) * 60 + (minutes ?? 0)) * 60_000 + (seconds ?? 0) * 1_000,
+  );
 }
 
 const ps = (...which: string[]) => {
   try {
     const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
-    return execFileSync('ps', [...which, '-o', 'pid=,pgid=,stat=,lstart='], {
+    return execFileSync('ps', [...which, '-o', PS_COLUMNS], {
       encoding: 'utf8',
       env,
       stdio: ['ignore', 'pipe', 'ignore'],

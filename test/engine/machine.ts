@@ -78,7 +78,7 @@ export function makeMachine(t: Cleanup, { hardLinks = true } = {}): Machine {
       const start = String(pid * 10);
       const me: ProcessIdentity = { host: { ...HOST, ...host }, pid, start };
       if (Object.keys(host).length === 0)
-        processes.set(pid, { pid, start, state: 'S', pgid: pid, kernel: false });
+        processes.set(pid, { pid, start, state: 'S', pgid: pid, ppid: 1, cpuMs: 0, kernel: false });
       return {
         files: { ...realFiles, ...files },
         table: machine.table,

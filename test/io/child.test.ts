@@ -275,7 +275,7 @@ describe('the child', { concurrency: true, ...linux }, () => {
     const table = {
       ...realProcesses,
       pids: () => pids,
-      stat: (pid: number) => ({ pid, start: '9', state: 'D', pgid: 1, kernel: false }),
+      stat: (pid: number) => ({ pid, start: '9', state: 'D', pgid: 1, ppid: 1, cpuMs: 0, kernel: false }),
       environment: () => `${COOKIE}=${claim}\0`,
     };
     const started = performance.now();
@@ -291,7 +291,7 @@ describe('the child', { concurrency: true, ...linux }, () => {
         looks++;
         return [2 ** 30];
       },
-      stat: (pid: number) => ({ pid, start: '9', state: 'R', pgid: 1, kernel: false }),
+      stat: (pid: number) => ({ pid, start: '9', state: 'R', pgid: 1, ppid: 1, cpuMs: 0, kernel: false }),
       environment: () => '',
     };
     assert.deepEqual(await sweep(newClaimId(), { pid: 2 ** 29, pgid: 2 ** 29, start: '5' }, table), []);

@@ -44,7 +44,7 @@ test('the start time is found behind any command name', () => {
   for (const name of names)
     assert.deepEqual(
       parseProcStat(811, procStat(name)),
-      { pid: 811, start: '254778', state: 'S', pgid: 811, kernel: false },
+      { pid: 811, start: '254778', state: 'S', pgid: 811, ppid: 1, cpuMs: 100, kernel: false },
       JSON.stringify(name),
     );
 });
@@ -56,15 +56,25 @@ test('a kernel thread is one, and a text that is no status says nothing', () => 
 });
 
 test('a line of ps is read, whatever the width of its columns', () => {
-  assert.deepEqual(parsePsLine('  811   829 Ss+  Sun Nov 22 09:05:01 2026    '), {
+  assert.deepEqual(parsePsLine('  811   800   829 Ss+   1:02.50 Sun Nov 22 09:05:01 2026    '), {
     pid: 811,
+    ppid: 800,
     pgid: 829,
     state: 'Ss+',
+    cpuMs: 62_500,
     start: 'Sun Nov 22 09:05:01 2026',
     kernel: false,
   });
-  assert.equal(parsePsLine('    1     1 Z    Sun Nov  1 09:05:01 2026')?.state, 'Z');
-  for (const line of ['', '  ', 'PID PGID STAT STARTED', '811 829', '811 829 Ss'])
+  assert.equal(parsePsLine('    1     0     1 Z    0:00.00 Sun Nov  1 09:05:01 2026')?.state, 'Z');
+  assert.equal(parsePsLine('7 1 7 S 1-02:03:04 Sun Nov  1 09:05:01 2026')?.cpuMs, 93_784_000);
+  for (const line of [
+    '',
+    '  ',
+    'PID PPID PGID STAT TIME STARTED',
+    '811 1 829',
+    '811 1 829 Ss',
+    '811 1 829 Ss 0:01',
+  ])
     assert.equal(parsePsLine(line), undefined, line);
 });
 
@@ -73,6 +83,8 @@ const stat = (more: Partial<ProcessStat> = {}): ProcessStat => ({
   start: '254778',
   state: 'S',
   pgid: 811,
+  ppid: 1,
+  cpuMs: 0,
   kernel: false,
   ...more,
 });

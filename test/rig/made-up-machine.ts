@@ -138,6 +138,8 @@ const statOf = (pid: number): ProcessStat => ({
   start: String(pid),
   state: 'S',
   pgid: pid,
+  ppid: 1,
+  cpuMs: 0,
   kernel: false,
 });
 

@@ -68,7 +68,7 @@ export class Uptime {
     this.#alive.add(pid);
     const statOf = (which: number) =>
       this.#alive.has(which)
-        ? { pid: which, start: String(which), state: 'S', pgid: which, kernel: false }
+        ? { pid: which, start: String(which), state: 'S', pgid: which, ppid: 1, cpuMs: 0, kernel: false }
         : 'gone';
     return {
       files: this.#view(this.disk),

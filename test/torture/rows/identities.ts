@@ -127,7 +127,7 @@ function scene(round: Round, where: Where, life: (typeof LIVES)[number]) {
     const stat = (which: number): ProcessStat | 'gone' | 'unknown' => {
       if (which !== pid) return machine.table.stat(which);
       if (typeof life.stat === 'string') return life.stat;
-      return { pid, start, state: 'S', pgid: pid, kernel: false, ...life.stat };
+      return { pid, start, state: 'S', pgid: pid, ppid: 1, cpuMs: 0, kernel: false, ...life.stat };
     };
     return { ...world, me: { ...world.me, host: mine }, table: { ...machine.table, stat } };
   };

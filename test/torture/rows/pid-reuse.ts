@@ -65,6 +65,8 @@ function makeScene({ random }: Round, n: number): Scene {
       start: isChild ? child.start : String(1_001 + i),
       state: choose(random, ['S', 'R', 'D', 'T', 'S', 'R', 'Z', 'X']),
       pgid: isChild || random() < 0.5 ? child.pgid : first + 500 + pick(random, 3),
+      ppid: 1,
+      cpuMs: 0,
       kernel: random() < 0.05,
       environment,
       isCarrier,
@@ -159,6 +161,8 @@ function tokens(round: Round): Violation[] {
     start: '254778',
     state: 'S',
     pgid: 811,
+    ppid: 1,
+    cpuMs: 0,
     kernel: false,
     ...more,
   });
