@@ -1,5 +1,11 @@
 /** Every command and option as it is typed, with what `--help` says about it. The reading of the values is in `requests.ts`. */
-import { DEFAULT_MODEL, DEFAULT_PATTERN, MAX_CONCURRENCY, MAX_RETRIES } from './options.ts';
+import {
+  DEFAULT_IDLE_TIMEOUT,
+  DEFAULT_MODEL,
+  DEFAULT_PATTERN,
+  MAX_CONCURRENCY,
+  MAX_RETRIES,
+} from './options.ts';
 
 export const COMMANDS = ['run', 'status', 'clean', 'reset', 'doctor'] as const;
 export type CommandName = (typeof COMMANDS)[number];
@@ -50,6 +56,11 @@ const RUN: CommandRow = {
       flags: '-t, --timeout <duration>',
       description: 'For one attempt: seconds, or 90s, 30m, 2h',
       default: 'none',
+    },
+    {
+      flags: '--idle-timeout <duration>',
+      description: 'End an agent that says nothing and whose commands do nothing for so long; 0 for never',
+      default: DEFAULT_IDLE_TIMEOUT,
     },
     {
       flags: '-r, --retries <n>',

@@ -1,4 +1,5 @@
 /** Why an attempt did not succeed, as facts; the wording for people is `describeFailure`. */
+import { describeDoing, isWaitingOutside, type Doing } from './doing.ts';
 import { formatDuration } from './duration.ts';
 import { consequenceOf, type FailureClass, type NextAttempt } from './failure-class.ts';
 import { unreachable } from './unreachable.ts';
@@ -15,7 +16,9 @@ export type Failure =
     }
   | { readonly kind: 'no-terminal-event' }
   | { readonly kind: 'signalled'; readonly signal: string }
-  | { readonly kind: 'timed-out'; readonly afterMs: number }
+  | { readonly kind: 'timed-out'; readonly afterMs: number; readonly doing: Doing }
+  /** Nothing was heard of the agent, and nothing that it had started worked, for so long. */
+  | { readonly kind: 'idle'; readonly afterMs: number; readonly doing: Doing }
   | { readonly kind: 'log-too-large'; readonly bytes: number }
   | { readonly kind: 'owner-died'; readonly times: number }
   | { readonly kind: 'worker-crashed'; readonly message: string }
@@ -51,6 +54,8 @@ export function nextAttempt(failure: Failure): NextAttempt {
       return consequenceOf(failure.class).next;
     case 'signalled':
       return 'same-thread';
+    case 'idle':
+      return isWaitingOutside(failure.doing) ? 'same-thread' : 'fresh-thread';
     case 'no-terminal-event':
     case 'timed-out':
     case 'worker-crashed':
@@ -76,7 +81,9 @@ export function describeFailure(failure: Failure): string {
     case 'signalled':
       return `Codex was killed by ${failure.signal}`;
     case 'timed-out':
-      return `timed out after ${formatDuration(failure.afterMs)}`;
+      return `timed out after ${formatDuration(failure.afterMs)}${among(failure.doing)}`;
+    case 'idle':
+      return `idle for ${formatDuration(failure.afterMs)}${among(failure.doing)}`;
     case 'log-too-large':
       return `the agent printed more than ${Math.floor(failure.bytes / 1_048_576)} MiB`;
     case 'owner-died':
@@ -89,6 +96,8 @@ export function describeFailure(failure: Failure): string {
       return unreachable(failure);
   }
 }
+
+const among = (doing: Doing) => (doing.kind === 'unknown' ? '' : `, ${describeDoing(doing)}`);
 
 /** What stopped the run, and what to do about it. */
 export function describeProblem(problem: EnvironmentProblem): { message: string; hint: string } {

@@ -14,6 +14,7 @@ export type ChildExit =
 
 export type EndReason =
   | 'timed-out'
+  | 'idle'
   | 'interrupted'
   | 'claim-lost'
   | 'thread-lost'

@@ -4,6 +4,7 @@
  *
  * The steps C1–C9 and F1–F4 are those of the lock protocol (ARCHITECTURE.md). Whoever changes it runs `npm run model`.
  */
+import type { Doing } from '../core/doing.ts';
 import { EnvironmentError, InvariantError, isErrno, isStorageError } from '../core/errors.ts';
 import type { EnvironmentProblem } from '../core/failure.ts';
 import { NO_USAGE, type ChildExit, type Outcome, type SkipReason } from '../core/outcome.ts';
@@ -33,6 +34,7 @@ import { listen, MAX_OUTPUT_BYTES } from './listen.ts';
 import type { AttemptOrder, PriorResult } from './order.ts';
 import { SandboxDoubt } from './sandbox-doubt.ts';
 import { removeMirror, settle } from './settle.ts';
+import { startWatchdog } from './watchdog.ts';
 import type { World } from './world.ts';
 
 export async function runAttempt(world: World, order: AttemptOrder, ports: AttemptPorts): Promise<Outcome> {
@@ -216,7 +218,7 @@ async function runChild(
   heard: CodexListener,
 ): Promise<AttemptEnd> {
   const { files } = world;
-  const { directory, task, claim, timeoutMs } = order;
+  const { directory, task, claim } = order;
   const opened: number[] = [];
   const raw = async (extension: 'jsonl' | 'stderr') => {
     const name = rawName(task.name, history.nextAttempt, claim, extension);
@@ -224,8 +226,7 @@ async function runChild(
     opened.push(fd);
     return fd;
   };
-  const timer =
-    timeoutMs === undefined ? undefined : setTimeout(() => void child.end('timed-out'), timeoutMs);
+  const watchdog = startWatchdog(child, order, heard, log, world.table);
   const abort = () => void child.end('interrupted');
   const sandbox = new SandboxDoubt(order, ports.env, () => void child.end('sandbox-unusable'));
   ports.aborted.addEventListener('abort', abort);
@@ -246,21 +247,28 @@ async function runChild(
       log.entry(event);
       ports.tell({ kind: 'activity', activity: activityOf(event) });
     };
-    const listening = listen(files, child, heard, rawFds, onEvent, secretsIn(ports.env));
+    const listening = listen(files, child, heard, rawFds, onEvent, watchdog.heard, secretsIn(ports.env));
     const { exit, unkillable } = await child.finish(); // F1
+    watchdog.stop();
     await listening;
     if (unkillable.length > 0) return { kind: 'unkillable', pids: unkillable };
     const problem = await sandbox.problem();
     if (problem) return { kind: 'environment', problem };
-    return judgeEnd(exit, heard, order, world.now());
+    return judgeEnd(exit, heard, order, watchdog.doing, world.now());
   } finally {
-    clearTimeout(timer);
+    watchdog.stop();
     ports.aborted.removeEventListener('abort', abort);
     for (const fd of opened) await closeQuietly(files, fd);
   }
 }
 
-function judgeEnd(exit: ChildExit, heard: CodexListener, order: AttemptOrder, now: Date): AttemptEnd {
+function judgeEnd(
+  exit: ChildExit,
+  heard: CodexListener,
+  order: AttemptOrder,
+  doing: Doing,
+  now: Date,
+): AttemptEnd {
   if (exit.kind !== 'ended-by-us') {
     const end = judgeExit(exit, heard, { model: order.settings.model, codex: order.codex, now });
     const isLost =
@@ -270,7 +278,9 @@ function judgeEnd(exit: ChildExit, heard: CodexListener, order: AttemptOrder, no
   if (exit.code === 0 && heard.turnCompleted) return { kind: 'succeeded' }; // it had finished before our signal came
   switch (exit.why) {
     case 'timed-out':
-      return { kind: 'failed', failure: { kind: 'timed-out', afterMs: order.timeoutMs ?? 0 } };
+      return { kind: 'failed', failure: { kind: 'timed-out', afterMs: order.timeoutMs ?? 0, doing } };
+    case 'idle':
+      return { kind: 'failed', failure: { kind: 'idle', afterMs: order.idleTimeoutMs ?? 0, doing } };
     case 'log-too-large':
       return { kind: 'failed', failure: { kind: 'log-too-large', bytes: MAX_OUTPUT_BYTES } };
     case 'interrupted':

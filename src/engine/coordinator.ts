@@ -238,7 +238,7 @@ export class Coordinator {
 
   #order(task: Task): AttemptOrder {
     const { options, codex, codexVersion, run, by } = this.#deps;
-    const { mode, model, workingDirectory, codexConfig, timeoutMs, takeoverAfterMs } = options;
+    const { mode, model, workingDirectory, codexConfig, timeoutMs, idleTimeoutMs, takeoverAfterMs } = options;
     if (mode === 'dry-run') throw new InvariantError('a dry run has no attempts');
     const prior = this.#priors.get(task);
     return {
@@ -253,6 +253,7 @@ export class Coordinator {
       settings: { mode, model, workingDirectory, codexConfig },
       ...(prior ? { prior } : {}),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
       ...(takeoverAfterMs === undefined ? {} : { takeoverAfterMs }),
     };
   }

@@ -26,7 +26,8 @@ export const MAX_OUTPUT_BYTES = 1_073_741_824;
 
 /**
  * Resolves when both outputs are closed. A disk that refuses the log ends the child; it does not throw. `raw.stderr` is
- * asked for its file when there is something to keep: most agents say nothing there.
+ * asked for its file when there is something to keep: most agents say nothing there. `onChunk` hears of all that comes,
+ * also of what is held back as it may be the beginning of a secret.
  */
 export async function listen(
   files: Files,
@@ -34,6 +35,7 @@ export async function listen(
   heard: CodexListener,
   raw: { readonly stdout: number; readonly stderr: () => Promise<number> },
   onEvent: (event: AgentEvent) => void,
+  onChunk: () => void,
   secrets: readonly string[],
 ): Promise<void> {
   let total = 0;
@@ -47,7 +49,7 @@ export async function listen(
   const stdout = pipeline(
     child.stdout,
     async function* (chunks: AsyncIterable<Buffer>) {
-      for await (const chunk of withoutSecrets(chunks, secrets)) {
+      for await (const chunk of withoutSecrets(noticed(chunks, onChunk), secrets)) {
         if (!isWithinLimit(chunk)) continue;
         files.appendSync(raw.stdout, chunk);
         const before = lineBytes;
@@ -65,7 +67,7 @@ export async function listen(
   );
   const decoder = new TextDecoder();
   const stderr = pipeline(child.stderr, async (chunks: AsyncIterable<Buffer>): Promise<void> => {
-    for await (const chunk of withoutSecrets(chunks, secrets)) {
+    for await (const chunk of withoutSecrets(noticed(chunks, onChunk), secrets)) {
       if (!isWithinLimit(chunk)) continue;
       files.appendSync(await raw.stderr(), chunk);
       heard.stderr(decoder.decode(chunk, { stream: true }));
@@ -81,6 +83,13 @@ export async function listen(
     }
   };
   await Promise.all([unlessClosed(stdout), unlessClosed(stderr)]);
+}
+
+async function* noticed(chunks: AsyncIterable<Buffer>, onChunk: () => void): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    onChunk();
+    yield chunk;
+  }
 }
 
 async function* withoutSecrets(

@@ -25,6 +25,7 @@ export interface AttemptOrder {
   readonly codexVersion: string;
   readonly settings: CodexSettings;
   readonly timeoutMs?: number;
+  readonly idleTimeoutMs?: number;
   /** Attempts after the first that the task may have since its last result. */
   readonly retries: number;
   readonly takeoverAfterMs?: number;

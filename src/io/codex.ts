@@ -183,7 +183,14 @@ const textOf = (value: unknown): string =>
 const countOf = (value: unknown): number =>
   typeof value === 'number' && Number.isFinite(value) && value > 0 ? Math.floor(value) : 0;
 const MAX_WARNINGS = 20;
+const MAX_OPEN = 100;
 const TAIL = 8_192;
+
+interface OpenItem {
+  readonly kind: 'command' | 'tool';
+  /** Raw. */
+  readonly text: string;
+}
 
 /** Reads what one Codex process says and remembers what decides about it; memory is bounded whatever it says. */
 export class CodexListener {
@@ -201,7 +208,11 @@ export class CodexListener {
   readonly warnings: string[] = [];
   /** The first output of a command that is what Codex's sandbox prints where it cannot work; the command may have printed it. */
   sandboxComplaint: string | undefined;
+  /** Whether the last that it said was that it tries to reach the server again. */
+  isReconnecting = false;
   #lastError = '';
+  /** Commands and tool calls that began and did not end, by the id of their item. */
+  readonly #open = new Map<string, OpenItem>();
   #hasItems = false;
   #stderrTail = '';
   #stderrLine = '';
@@ -216,6 +227,7 @@ export class CodexListener {
       return [{ kind: 'output', text }];
     }
     this.spokeJson = true;
+    this.isReconnecting = event['type'] === 'error' && /^Reconnecting\b/.test(textOf(event['message']));
     switch (event['type']) {
       case 'thread.started':
         this.threadId = textOf(event['thread_id']);
@@ -275,6 +287,11 @@ export class CodexListener {
     return this.turnCompleted && isFree && !this.#hasItems;
   }
 
+  /** What it is in the middle of, as far as it said: the command or tool call that began last and did not end. */
+  get openItem(): OpenItem | undefined {
+    return [...this.#open.values()].at(-1);
+  }
+
   get stderrTail(): string {
     return this.#stderrTail;
   }
@@ -286,12 +303,20 @@ export class CodexListener {
   }
 
   #started(item: Fields): AgentEvent[] {
-    return item['type'] === 'command_execution'
-      ? [{ kind: 'command-started', command: textOf(item['command']) }]
-      : [];
+    const isFull = this.#open.size >= MAX_OPEN;
+    if (item['type'] === 'mcp_tool_call' && !isFull)
+      this.#open.set(textOf(item['id']), {
+        kind: 'tool',
+        text: `${textOf(item['server'])}.${textOf(item['tool'])}`,
+      });
+    if (item['type'] !== 'command_execution') return [];
+    const command = textOf(item['command']);
+    if (!isFull) this.#open.set(textOf(item['id']), { kind: 'command', text: command });
+    return [{ kind: 'command-started', command }];
   }
 
   #completed(item: Fields): AgentEvent[] {
+    this.#open.delete(textOf(item['id']));
     this.#hasItems ||= item['type'] !== 'error';
     switch (item['type']) {
       case 'agent_message':

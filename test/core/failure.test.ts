@@ -31,7 +31,42 @@ const FAILURES: readonly [Failure, NextAttempt, string][] = [
     'Codex exited with code 0 but never said that its turn was completed',
   ],
   [{ kind: 'signalled', signal: 'SIGKILL' }, 'same-thread', 'Codex was killed by SIGKILL'],
-  [{ kind: 'timed-out', afterMs: 90_000 }, 'fresh-thread', 'timed out after 1m 30s'],
+  [
+    { kind: 'timed-out', afterMs: 90_000, doing: { kind: 'unknown' } },
+    'fresh-thread',
+    'timed out after 1m 30s',
+  ],
+  [
+    { kind: 'timed-out', afterMs: 90_000, doing: { kind: 'waiting-for-model' } },
+    'fresh-thread',
+    'timed out after 1m 30s, waiting for the model',
+  ],
+  [
+    { kind: 'idle', afterMs: 900_000, doing: { kind: 'in-command', command: 'sleep 600' } },
+    'fresh-thread',
+    'idle for 15m 00s, in the command: sleep 600',
+  ],
+  [
+    { kind: 'idle', afterMs: 900_000, doing: { kind: 'in-tool', tool: 'db.query' } },
+    'fresh-thread',
+    'idle for 15m 00s, in the tool db.query',
+  ],
+  [
+    { kind: 'idle', afterMs: 900_000, doing: { kind: 'waiting-for-model' } },
+    'same-thread',
+    'idle for 15m 00s, waiting for the model',
+  ],
+  [
+    { kind: 'idle', afterMs: 900_000, doing: { kind: 'waiting-for-network' } },
+    'same-thread',
+    'idle for 15m 00s, waiting for the network',
+  ],
+  [
+    { kind: 'idle', afterMs: 900_000, doing: { kind: 'connection-closed' } },
+    'same-thread',
+    'idle for 15m 00s, waiting at a connection that the server has closed',
+  ],
+  [{ kind: 'idle', afterMs: 900_000, doing: { kind: 'unknown' } }, 'fresh-thread', 'idle for 15m 00s'],
   [{ kind: 'log-too-large', bytes: 1_073_741_824 }, 'never', 'the agent printed more than 1024 MiB'],
   [{ kind: 'owner-died', times: 3 }, 'never', 'the worker died 3 times on this task'],
   [

@@ -45,6 +45,7 @@ async function hear(
     heard,
     { stdout: STDOUT, stderr: () => Promise.resolve(STDERR) },
     (event) => void events.push(event),
+    () => {},
     [],
   );
   return { listening, events, heard, raw, ended, child };

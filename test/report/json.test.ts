@@ -35,7 +35,7 @@ test('every event is one line with its kind and its time, and those of a task na
 test('the shape of an ended attempt is a promise', () => {
   const [success, failure] = lines(
     ended('a.md', succeeded()),
-    ended('b.md', failed({ kind: 'timed-out', afterMs: 5_000 })),
+    ended('b.md', failed({ kind: 'timed-out', afterMs: 5_000, doing: { kind: 'unknown' } })),
   );
   const at = '"at":"2026-11-22T10:00:00.000Z"';
   assert.equal(

@@ -95,7 +95,7 @@ export const EVERY_EVENT: readonly RunEvent[] = [
   { kind: 'attempt-started', task: task('a.md'), attempt: 1, claim: 'c'.repeat(32), pid: 7 },
   { kind: 'attempt-activity', task: task('a.md'), activity: { kind: 'command', text: 'npm test' } },
   ended('a.md', succeeded()),
-  ended('b.md', failed({ kind: 'timed-out', afterMs: 5_000 }, true, 2)),
+  ended('b.md', failed({ kind: 'timed-out', afterMs: 5_000, doing: { kind: 'unknown' } }, true, 2)),
   { kind: 'retry-scheduled', task: task('b.md'), attempt: 2, waitMs: 4_000 },
   ended('c.md', {
     kind: 'returned',

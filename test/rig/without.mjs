@@ -12,6 +12,7 @@
  *   stopped-lives    a process that is stopped counts as dead
  *   no-follow        a task file that is a symbolic link is followed
  *   janitor          what the dead left between two steps is not seen
+ *   work             no process is seen to use CPU
  */
 import childProcess from 'node:child_process';
 import fs from 'node:fs';
@@ -100,6 +101,17 @@ const guards = {
     fs.open = (path, flags, ...rest) =>
       open(path, isTask(path) ? flags & ~fs.constants.O_NOFOLLOW : flags, ...rest);
     fs.lstat = (path, ...rest) => (isTask(path) ? stat : lstat)(path, ...rest);
+  },
+  work: () => {
+    fs.readFileSync = (path, ...rest) => {
+      const read = readFileSync(path, ...rest);
+      if (!/^\/proc\/\d+\/stat$/.test(path)) return read;
+      const [command, fields] = [
+        read.slice(0, read.lastIndexOf(')')),
+        read.slice(read.lastIndexOf(')')).split(' '),
+      ];
+      return command + fields.with(12, 0).with(13, 0).with(14, 0).with(15, 0).join(' ');
+    };
   },
   janitor: () => {
     fs.opendir = (directory, ...rest) => {
