@@ -95,6 +95,11 @@ const RUN: CommandRow = {
       description: 'End an agent whose worker is dead, or wait for it',
       default: 'end',
     },
+    {
+      flags: '--max-failures <n|%>',
+      description: 'Dispatch no more once so many tasks failed',
+      default: 'three in a row that fail alike',
+    },
     { flags: '-y, --yes', description: 'Do not ask before --mode danger-full-access' },
     { flags: '-q, --quiet', description: 'Print only failures and the summary' },
     { flags: '-o, --output-json <file>', description: 'Write the results of this run to a file, as JSON' },

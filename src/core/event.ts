@@ -84,6 +84,8 @@ export type RunEvent =
       readonly attempt: number;
       readonly waitMs: number;
     }
+  /** Its failure was not its own: it is as if it had not been tried in this run, and its log is put aside. */
+  | { readonly kind: 'made-pending'; readonly task: Task }
   | {
       readonly kind: 'reaped';
       readonly task: Task;

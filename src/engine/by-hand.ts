@@ -1,10 +1,14 @@
-/** What a person may decide and a run may not: to end a living owner, to break a lock that cannot be judged, to reset. */
-import { newClaimId, ownerOf, type ClaimRecord } from '../core/claim.ts';
+/**
+ * What a person may decide and a run may not: to end a living owner, to break a lock that cannot be judged, to reset (of a run:
+ * nothing but failures of its own).
+ */
+import { newClaimId, ownerOf, type ClaimId, type ClaimRecord } from '../core/claim.ts';
 import type { ReapResult } from '../core/event.ts';
-import type { Task } from '../core/task.ts';
+import { markerOf, type Task } from '../core/task.ts';
 import { putResultAside } from '../io/earlier-attempts.ts';
 import { createPrivate } from '../io/file-system.ts';
 import { removeIfThere, syncDirectory } from '../io/files.ts';
+import { readLogHeader } from '../io/result-log.ts';
 import { claimIdIn, LockDraft, readLock, type HeldLock } from '../io/lock-file.ts';
 import { identityToken, isRunning } from '../io/process-identity.ts';
 import { temporaryPath, type TaskDirectory } from '../io/task-directory.ts';
@@ -87,14 +91,18 @@ export async function ageOf(world: World, directory: TaskDirectory, mtimeNs: big
   }
 }
 
-/** Makes a completed or failed task pending again: its results are moved aside under a claim of its own. */
+/**
+ * Makes a completed or failed task pending again: its results are moved aside under a claim of its own. With `failureOf` only
+ * the failure that this attempt has published, and nothing that came after it.
+ */
 export async function resetTask(
   world: World,
   directory: TaskDirectory,
   task: Task,
   run: string,
   by: string,
-): Promise<'reset' | 'taken' | 'blocked'> {
+  failureOf?: ClaimId,
+): Promise<'reset' | 'taken' | 'blocked' | 'another'> {
   const { files, me } = world;
   const claim = newClaimId();
   const draft = await LockDraft.create(files, directory, claim, me);
@@ -119,12 +127,25 @@ export async function resetTask(
   }
   if (!lock) return 'taken';
   try {
-    await putResultAside(files, directory, task.name, 'completed');
-    await putResultAside(files, directory, task.name, 'failed');
-    await syncDirectory(files, directory.path);
+    const isMeant = failureOf === undefined || (await hasFailure(world, directory, task, failureOf));
+    if (isMeant) {
+      if (failureOf === undefined) await putResultAside(files, directory, task.name, 'completed');
+      await putResultAside(files, directory, task.name, 'failed');
+      await syncDirectory(files, directory.path);
+    }
     const settled = await settle(world, { directory, task: task.name, claim, role: 'owner' });
-    return settled.kind === 'blocked' ? 'blocked' : 'reset'; // gone: somebody removed the lock, and all was done
+    if (settled.kind === 'blocked') return 'blocked';
+    return isMeant ? 'reset' : 'another'; // gone: somebody removed the lock, and all was done
   } finally {
     await lock.close();
   }
+}
+
+async function hasFailure(
+  { files }: World,
+  directory: TaskDirectory,
+  { name }: Task,
+  claim: ClaimId,
+): Promise<boolean> {
+  return (await readLogHeader(files, `${directory.path}/${markerOf.failed(name)}`))?.claim === claim;
 }

@@ -5,10 +5,11 @@
  * directory is looked at again whenever there is nothing to dispatch, and every few seconds while there is something to
  * wait for, and a state is never remembered when it can be read.
  */
+import { Breaker } from '../core/breaker.ts';
 import { newClaimId, type ClaimId } from '../core/claim.ts';
-import { EnvironmentError, InvariantError } from '../core/errors.ts';
+import { EnvironmentError, InvariantError, isStorageError } from '../core/errors.ts';
 import type { DispatchEnd, RunEvent, RunSummary } from '../core/event.ts';
-import type { EnvironmentProblem } from '../core/failure.ts';
+import type { EnvironmentProblem, Failure } from '../core/failure.ts';
 import type { RunOptions } from '../core/options.ts';
 import { addUsage, NO_USAGE, type Outcome, type SkipReason } from '../core/outcome.ts';
 import { markerOf, type Refusal, type Task } from '../core/task.ts';
@@ -16,12 +17,13 @@ import { unreachable } from '../core/unreachable.ts';
 import type { CodexCommand } from '../io/codex.ts';
 import { inTurns } from '../io/files.ts';
 import type { Listing, TaskDirectory } from '../io/task-directory.ts';
+import { resetTask } from './by-hand.ts';
 import type { DrainState } from './drain.ts';
 import { countStates, lookFirst, standingFor } from './first-look.ts';
 import type { AttemptNews, AttemptOrder, PriorResult } from './order.ts';
 import { directoryOf, Others } from './others.ts';
 import { LOOK_EVERY_MS } from './silence.ts';
-import { ELSEWHERE, Standings, type Standing } from './standings.ts';
+import { ELSEWHERE, READY, Standings, type Standing } from './standings.ts';
 import type { World } from './world.ts';
 
 export interface CoordinatorDeps {
@@ -61,6 +63,7 @@ export class Coordinator {
   readonly #attempts = new Set<Promise<void>>();
   readonly #reapings = new Set<Promise<void>>();
   readonly #crashes = new Map<Task, number>();
+  readonly #breaker: Breaker<{ readonly task: Task; readonly claim: ClaimId }>;
   readonly #startedAt: number;
   #lookedAt = Number.NEGATIVE_INFINITY;
   /** The next task is one of so many that are ready: of one, while this run meets no other. */
@@ -85,6 +88,7 @@ export class Coordinator {
       track: (reaping) => this.#track(this.#reapings, reaping),
       mayLeave: () => this.#isStopping(),
     });
+    this.#breaker = new Breaker(deps.options.maxFailures, deps.tasks.length);
     this.#startedAt = world.uptimeMs();
     this.#tally.refused = deps.refused.length;
   }
@@ -117,7 +121,7 @@ export class Coordinator {
   endDispatch(why: DispatchEnd): void {
     if (this.#isStopping()) return;
     this.#ended = why;
-    this.#deps.emit({ kind: 'dispatch-ended', why, running: this.#attempts.size });
+    this.#deps.emit({ kind: 'dispatch-ended', why, running: this.#standings.count('running') });
     this.#wake();
   }
 
@@ -225,6 +229,33 @@ export class Coordinator {
         attempt: outcome.attempt + 1,
         waitMs: Math.max(0, standing.until - this.#world.uptimeMs()),
       });
+    }
+    if (outcome.kind === 'succeeded') this.#breaker.succeeded();
+    if (outcome.kind === 'failed' && !outcome.willRetry)
+      await this.#break(task, order.claim, outcome.failure);
+  }
+
+  /** Looks whether this failure is one too many. Nothing is dispatched between the end of the task and the end of dispatch. */
+  async #break(task: Task, claim: ClaimId, failure: Failure): Promise<void> {
+    const { end, caught } = this.#breaker.failed({ task, claim }, failure);
+    if (end && this.#isAnyLeft(caught.length)) this.endDispatch(end);
+    for (const { task: failed, claim: attempt } of caught) await this.#makePending(failed, attempt);
+  }
+
+  #isAnyLeft(caught: number): boolean {
+    return caught > 0 || this.#standings.count('ready', 'delayed', 'running', 'suspect') > 0;
+  }
+
+  async #makePending(task: Task, claim: ClaimId): Promise<void> {
+    const { directories, run, by, emit } = this.#deps;
+    try {
+      const done = await resetTask(this.#world, directoryOf(directories, task), task, run, by, claim);
+      if (done === 'blocked') return; // it stays failed
+      this.#standings.move(task, done === 'reset' ? READY : ELSEWHERE);
+      if (done === 'reset') emit({ kind: 'made-pending', task });
+    } catch (error) {
+      if (!isStorageError(error)) throw error;
+      this.#stop({ kind: 'storage', message: error.message });
     }
   }
 

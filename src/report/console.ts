@@ -72,6 +72,8 @@ class ConsoleReporter {
         return this.#ended(event.task, event.outcome, event.log);
       case 'retry-scheduled':
         return this.#retry(event.task, `; retrying in ${formatDuration(event.waitMs)}`);
+      case 'made-pending':
+        return this.#unlessQuiet(`⏪ ${nameOf(event.task)} is pending again: it failed as the others did`);
       case 'reaped':
         return this.#unlessQuiet(
           `♻️  ${nameOf(event.task)} was left by ${describeProcess(event.owner)}: ${describeReap(event.result)}`,

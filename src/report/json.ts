@@ -13,6 +13,7 @@
  *                     attempt, durationMs, usage{input, cached, output}, warnings[], answer,
  *                     failure{kind, message}, willRetry, reason{kind, message}, log
  *   retry-scheduled   task…, attempt, waitMs
+ *   made-pending      task…: it failed as others did, and is as if it had not been tried
  *   reaped            task…, owner{host, pid}, result{kind, …}
  *   held              task…, why, hint
  *   draining          running
@@ -67,6 +68,8 @@ function fieldsOf(event: RunEvent): object {
       return { ...taskFields(event.task), ...outcomeFields(event.outcome), log: event.log };
     case 'retry-scheduled':
       return { ...taskFields(event.task), attempt: event.attempt, waitMs: event.waitMs };
+    case 'made-pending':
+      return taskFields(event.task);
     case 'reaped':
       return { ...taskFields(event.task), owner: ownerFields(event.owner), result: event.result };
     case 'held':

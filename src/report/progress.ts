@@ -69,6 +69,10 @@ export class Progress {
       }
       case 'attempt-ended':
         return this.#ended(event);
+      case 'made-pending':
+        this.#failed -= 1;
+        this.#finished -= 1;
+        return;
       case 'run-finished':
       case 'stopped':
         return this.close();

@@ -7,7 +7,8 @@
  *     "tasks": [{task, directory, name, attempts, durationMs, usage, outcome, …}] }   in the order of their endings
  *
  * A task stands in it once, with the outcome of its last attempt in this run; `attempts`, `durationMs` and `usage` are of all
- * its attempts in this run. The fields of an outcome are those of `--json`.
+ * its attempts in this run. The fields of an outcome are those of `--json`; `madePending` is true where the task is pending again
+ * because it failed as others did.
  */
 import { randomBytes } from 'node:crypto';
 import { access, constants, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -57,6 +58,8 @@ export class ResultsFile {
       case 'run-finished':
         this.#summary = { summary: event.summary };
         return;
+      case 'made-pending':
+        return this.#madePending(event.task);
       case 'notice':
       case 'attempt-started':
       case 'attempt-activity':
@@ -87,6 +90,13 @@ export class ResultsFile {
       usage: addUsage(before?.usage ?? NO_USAGE, ran.usage),
       fields: { ...outcomeFields(outcome), log },
     });
+  }
+
+  #madePending(task: Task): void {
+    const key = `${task.directory}/${task.name}`;
+    const before = this.#results.get(key);
+    if (before)
+      this.#results.set(key, { ...before, fields: { ...before.fields, madePending: true, log: undefined } });
   }
 
   /** `error` is what ended the run before its time. Throws EnvironmentError when the file cannot be written. */

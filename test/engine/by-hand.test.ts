@@ -391,6 +391,28 @@ test('two resets at once: one has the task, the other says so', async (t) => {
   assert.deepEqual(leftovers(machine), []);
 });
 
+test('a run makes only the very failure pending that it has published itself', async (t) => {
+  const [ours, another] = ['a'.repeat(32), 'b'.repeat(32)];
+  const logOf = (claim: string) =>
+    `codex-worker log\nattempt:   2\nclaim:     ${claim}\nprompt:    ${'0'.repeat(64)} (sha256)\n${'─'.repeat(72)}\n`;
+  const cases = [
+    { files: { [failed]: logOf(ours) }, result: 'reset' },
+    { files: { [failed]: logOf(another) }, result: 'another' },
+    { files: { [done]: logOf(another) }, result: 'another' },
+    { files: { [failed]: 'somebody wrote this\n' }, result: 'another' },
+    { files: {}, result: 'another' },
+  ];
+  for (const { files, result } of cases) {
+    const machine = makeMachine(t);
+    for (const [name, text] of Object.entries(files)) machine.write(name, text);
+    const world = machine.boot();
+    assert.equal(await resetTask(world, machine.directory, taskOf(machine), 'a-run', 'test', ours), result);
+    assert.deepEqual(ended(machine), result === 'reset' ? ['failed'] : []);
+    for (const name of Object.keys(files)) assert.equal(machine.has(name), result !== 'reset', name);
+    assert.deepEqual(leftovers(machine), []);
+  }
+});
+
 test('a reset that dies half-way is finished off by the next run, and no log is lost', async (t) => {
   const machine = makeMachine(t);
   machine.write(done, 'it was done\n');

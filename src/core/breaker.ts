@@ -1,0 +1,120 @@
+/**
+ * When a run had better hand out no more tasks because of those that failed: three in a row that failed alike did so for a
+ * reason that is not theirs, and so would all the others; or, where the user says how many may fail, so many.
+ */
+import type { DispatchEnd } from './event.ts';
+import { describeFailure, type Failure } from './failure.ts';
+import type { FailureClass } from './failure-class.ts';
+import type { MaxFailures } from './options.ts';
+import { unreachable } from './unreachable.ts';
+
+/** Two may fail alike by chance; each more would cost a task. */
+const ALIKE_IN_A_ROW = 3;
+
+export interface Trip<T> {
+  /** Said once: the first time that dispatch is to end. */
+  readonly end?: DispatchEnd;
+  /** What did not fail by itself, and is to be as if it had never been tried. */
+  readonly caught: readonly T[];
+}
+
+/** Is told how each task of a run ended, in that order; a task that will be tried again has not ended. */
+export class Breaker<T> {
+  readonly #mostFailed: number | undefined;
+  #failed = 0;
+  #row: T[] = [];
+  /** What those of the row have in common. */
+  #signature: string | undefined;
+  #isOpen = false;
+
+  /** `tasks` is the number of tasks of the run. */
+  constructor(maxFailures: MaxFailures | undefined, tasks: number) {
+    this.#mostFailed =
+      maxFailures &&
+      ('count' in maxFailures
+        ? maxFailures.count
+        : Math.max(1, Math.ceil((tasks * maxFailures.percent) / 100)));
+  }
+
+  succeeded(): void {
+    if (this.#isOpen) return; // the row is known; what else comes of it is caught
+    this.#row = [];
+    this.#signature = undefined;
+  }
+
+  failed(task: T, failure: Failure): Trip<T> {
+    this.#failed += 1;
+    return this.#mostFailed === undefined ? this.#inRow(task, failure) : this.#counted(this.#mostFailed);
+  }
+
+  #counted(most: number): Trip<T> {
+    if (this.#isOpen || this.#failed < most) return { caught: [] };
+    this.#isOpen = true;
+    const message = `${this.#failed} ${this.#failed === 1 ? 'task has' : 'tasks have'} failed, as many as --max-failures allows`;
+    return { end: { kind: 'failures', message, hint: WHEN_COUNTED }, caught: [] };
+  }
+
+  #inRow(task: T, failure: Failure): Trip<T> {
+    const signature = signatureOf(failure);
+    if (signature === undefined) return { caught: [] };
+    if (this.#isOpen) return { caught: signature === this.#signature ? [task] : [] };
+    this.#row = signature === this.#signature ? [...this.#row, task] : [task];
+    this.#signature = signature;
+    if (this.#row.length < ALIKE_IN_A_ROW) return { caught: [] };
+    this.#isOpen = true;
+    const message = `${ALIKE_IN_A_ROW} tasks in a row failed alike: ${describeFailure(failure).replace(/\.$/, '')}`;
+    return { end: { kind: 'failures', message, hint: WHEN_ALIKE }, caught: this.#row };
+  }
+}
+
+const WHEN_COUNTED =
+  'see why they failed, then start the same command again: it takes those that failed once more, and the rest';
+const WHEN_ALIKE =
+  'they are made pending again; put right what they have in common, then start the same command again (--max-failures 100% goes on whatever fails)';
+
+/** What failures of the same cause have in common; `undefined` for one whose cause is its own task. */
+export function signatureOf(failure: Failure): string | undefined {
+  switch (failure.kind) {
+    case 'turn-failed':
+    case 'exited-nonzero':
+      if (OWN_CLASSES.has(failure.class)) return undefined;
+      return [
+        failure.kind,
+        failure.class,
+        'code' in failure ? failure.code : '',
+        withoutParticulars(failure.message),
+      ].join(' ');
+    case 'signalled':
+      return `${failure.kind} ${failure.signal}`;
+    case 'unexpected':
+      return `${failure.kind} ${withoutParticulars(failure.message)}`;
+    case 'no-terminal-event':
+      return failure.kind;
+    case 'timed-out':
+    case 'idle':
+    case 'log-too-large':
+    case 'owner-died':
+    case 'worker-crashed': // it is tried again, and the third crash ends the run as a bug
+      return undefined;
+    default:
+      return unreachable(failure);
+  }
+}
+
+/** A prompt or a thread that is too long says nothing of the others. */
+const OWN_CLASSES: ReadonlySet<FailureClass> = new Set(['context-exceeded', 'invalid-input']);
+
+/** A message without what differs each time: addresses, what is quoted, paths and files, identifiers, numbers. */
+function withoutParticulars(message: string): string {
+  return message
+    .slice(0, 2_000)
+    .toLowerCase()
+    .replace(/\b[a-z][a-z+.-]*:\/\/\S+/g, '@')
+    .replace(/"[^"]*"|`[^`]*`|“[^”]*”|‘[^’]*’|«[^»]*»|(?<!\w)'[^']*'(?!\w)/g, '@')
+    .replace(/[\w.~@-]*\/[\w.~@/-]+|\b[\w-]+\.[a-z]\w{0,4}\b/g, '@')
+    .replace(/\b(?=\w*\d)\w{6,}(?:-\w+)*\b/g, '#')
+    .replace(/\b[0-9a-f]{8,}\b/g, '#')
+    .replace(/\d+/g, '#')
+    .replace(/\s+/g, ' ')
+    .trim();
+}
