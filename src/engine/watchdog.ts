@@ -110,8 +110,7 @@ export function startWatchdog(
   const work = new WorkWatch(order.claim, child.identity, table);
   const watch = new Watch(order, {
     now: () => performance.now(),
-    isWorking: (maxAgeMs) =>
-      work.isWorking({ maxAgeMs, besides: isCodex() ? child.identity.pid : undefined }),
+    isWorking: (maxAgeMs) => work.isWorking({ maxAgeMs, isCodex: isCodex() }),
   });
   const end = (why: WatchEnd) => {
     doing = whatItDoes(heard, child.identity, table, isCodex());

@@ -49,10 +49,11 @@ export class WorkWatch {
   }
 
   /**
-   * Whether they have used CPU since the last look. `besides` is left out: Codex itself, whose timers and retries are no
-   * work. Who cannot look judges nobody: then the answer is yes.
+   * Whether they have used CPU since the last look. Of Codex its own group is left out: it uses up to 1 % of a CPU also
+   * where nothing ever comes (0.169). Its commands are in sessions of their own, and it may itself be the
+   * child of a launcher. Who cannot look judges nobody: then the answer is yes.
    */
-  isWorking({ maxAgeMs, besides }: { maxAgeMs: number; besides: number | undefined }): boolean {
+  isWorking({ maxAgeMs, isCodex }: { maxAgeMs: number; isCodex: boolean }): boolean {
     let snapshot: Snapshot;
     try {
       snapshot = snapshotOf(this.#table, maxAgeMs);
@@ -62,8 +63,8 @@ export class WorkWatch {
     if (!snapshot.stats.some(({ pid }) => pid === this.#child.pid)) return true;
     const now = new Map<string, number>();
     let usedMs = 0;
-    for (const { pid, start, cpuMs } of this.#family(snapshot)) {
-      if (pid === besides) continue;
+    for (const { pid, pgid, start, cpuMs } of this.#family(snapshot)) {
+      if (isCodex && pgid === this.#child.pgid) continue;
       const name = `${pid} ${start}`;
       now.set(name, cpuMs);
       usedMs += Math.max(0, cpuMs - (this.#before.get(name) ?? 0));

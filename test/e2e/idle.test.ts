@@ -47,6 +47,16 @@ describe('agents that hang', { concurrency: 2, ...linux }, () => {
     assert.match(first, /^next: +same thread/m);
   });
 
+  test('a server that wants to be asked again in an hour is not waited for as long', async (t) => {
+    const bench = await makeCodexBench(t, { requestRetries: 4, streamRetries: 5 });
+    await bench.write('later.md', 'Later.\n[[status 429 rate_limit 3600]]');
+
+    const { code, stdout } = await bench.run(['--idle-timeout', '5s']);
+
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, /^❌ later\.md failed: idle for 5\.0s, waiting for the network/m);
+  });
+
   test('a command that sleeps is named and ended, with all of its tree; the retry is a new thread', async (t) => {
     const bench = await makeCodexBench(t);
     await bench.write('asleep.md', 'Asleep.\n[[run sleep 611 & sleep 612; true]]');

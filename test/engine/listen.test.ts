@@ -19,7 +19,9 @@ async function hear(
   stdout: Iterable<Buffer> | Readable,
   stderr: Iterable<Buffer> | Readable = [],
   append?: Files['appendSync'],
+  secrets: readonly string[] = [],
 ) {
+  let chunks = 0;
   const raw: Record<number, number> = { [STDOUT]: 0, [STDERR]: 0 };
   const ended: EndReason[] = [];
   const child = {
@@ -45,10 +47,10 @@ async function hear(
     heard,
     { stdout: STDOUT, stderr: () => Promise.resolve(STDERR) },
     (event) => void events.push(event),
-    () => {},
-    [],
+    () => void chunks++,
+    secrets,
   );
-  return { listening, events, heard, raw, ended, child };
+  return { listening, events, heard, raw, ended, child, chunks: () => chunks };
 }
 
 const texts = (events: readonly AgentEvent[]) =>
@@ -163,4 +165,17 @@ test('outputs that are closed on whoever holds them end the listening, and what 
   assert.deepEqual(texts(events), ['first']);
   assert.deepEqual(raw, { [STDOUT]: 6, [STDERR]: 20 });
   assert.deepEqual(ended, []);
+});
+
+test('whatever comes on either output is told of at once, also what may be the beginning of a secret', async () => {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const { chunks, raw, listening } = await hear(stdout, stderr, undefined, ['hunter2-hunter2']);
+  stdout.write('hunter2-');
+  await eventually('the chunk is told of', () => chunks() === 1);
+  assert.equal(raw[STDOUT], 0, 'and still held back');
+  stderr.write('x');
+  await eventually('the chunk is told of', () => chunks() === 2);
+  stdout.end();
+  stderr.end();
+  await listening;
 });

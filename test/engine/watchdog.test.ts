@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AwakeClock } from '../../src/engine/awake-clock.ts';
-import { Watch } from '../../src/engine/watchdog.ts';
+import type { AttemptOrder } from '../../src/engine/order.ts';
+import { startWatchdog, Watch } from '../../src/engine/watchdog.ts';
+import type { GatedChild } from '../../src/io/child.ts';
+import { CodexListener } from '../../src/io/codex.ts';
+import type { ProcessTable } from '../../src/io/process-identity.ts';
+import type { RunningLog } from '../../src/io/result-log.ts';
+import { eventually } from '../rig/scratch.ts';
 
 const MINUTE = 60_000;
 
@@ -128,4 +134,49 @@ test('the clock counts what passes, and of a long step only as much as a short o
   assert.deepEqual(clock.read(), { awakeMs: 2_900, slept: true });
   now += 1;
   assert.deepEqual(clock.read(), { awakeMs: 2_901, slept: false });
+});
+
+/** A watchdog at a child of which it sees that it sleeps; in order, what is logged and why the child is ended. */
+function startedAt(order: object, log: () => void = () => {}) {
+  const did: string[] = [];
+  const identity = { pid: 9, pgid: 9, start: '9' };
+  const child = { identity, end: (why: string) => Promise.resolve(void did.push(why)) };
+  const stat = { ...identity, state: 'S', ppid: 1, cpuMs: 0, kernel: false };
+  const entry = ({ text }: { text: string }) => {
+    log();
+    did.push(text);
+  };
+  const watchdog = startWatchdog(
+    child as unknown as GatedChild,
+    { claim: 'x', codex: { isCodex: false }, ...order } as unknown as AttemptOrder,
+    new CodexListener(),
+    { entry } as unknown as RunningLog,
+    { list: () => [stat], environment: () => undefined } as unknown as ProcessTable,
+  );
+  return { did, watchdog };
+}
+
+test('it is said first, and then the child is ended', async (t) => {
+  const { did, watchdog } = startedAt({ idleTimeoutMs: 50 });
+  t.after(watchdog.stop);
+  await eventually('the child is ended', () => did.length >= 2);
+  assert.deepEqual(did, ['nothing happened for 0.1s; the agent is ended', 'idle']);
+});
+
+test('on a disk that refuses the log the child is ended all the same, for that', async (t) => {
+  const { did, watchdog } = startedAt({ timeoutMs: 50 }, () => {
+    throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+  });
+  t.after(watchdog.stop);
+  await eventually('the child is ended', () => did.length >= 1);
+  assert.deepEqual(did, ['storage']);
+});
+
+test('once it is stopped it ends nothing, and without a limit it never does', async () => {
+  const stopped = startedAt({ timeoutMs: 50 });
+  stopped.watchdog.stop();
+  const unlimited = startedAt({});
+  const control = startedAt({ timeoutMs: 100 });
+  await eventually('the control is ended', () => control.did.length === 2);
+  assert.deepEqual([stopped.did, unlimited.did], [[], []]);
 });

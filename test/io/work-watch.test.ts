@@ -19,14 +19,14 @@ function agent(t: TestContext, script: string) {
   const identity = { pid, pgid: pid, start: '1' };
   t.after(async () => void (await sweep(claim, identity, realProcesses)));
   const watch = new WorkWatch(claim, identity, realProcesses);
-  const look = (besides?: number) => watch.isWorking({ maxAgeMs: 0, besides });
-  const works = async (besides?: number) => {
+  const look = (isCodex: boolean) => watch.isWorking({ maxAgeMs: 0, isCodex });
+  const works = async (isCodex = false) => {
     await sleep(300); // what is started begins
-    look(besides);
+    look(isCodex);
     await sleep(500);
-    return look(besides);
+    return look(isCodex);
   };
-  return { pid, works };
+  return { works };
 }
 
 const BURN = 'while :; do :; done';
@@ -50,10 +50,11 @@ describe('work', { concurrency: true, ...linux }, () => {
     });
   }
 
-  test('the agent itself does not count, where it is left out', async (t) => {
-    const { pid, works } = agent(t, BURN);
-    assert.equal(await works(pid), false);
-    assert.equal(await works(), true);
+  test('Codex itself does not count, nor behind a launcher; its commands do, which are in sessions of their own', async (t) => {
+    const alone = agent(t, `(${BURN}) & wait`);
+    assert.equal(await alone.works(true), false);
+    assert.equal(await alone.works(false), true, 'a program of the user’s own is its own work');
+    assert.equal(await agent(t, `setsid sh -c '${BURN}' & wait`).works(true), true);
   });
 
   test('nor does what belongs to another claim', async (t) => {
@@ -68,7 +69,7 @@ describe('what cannot be seen', () => {
     new WorkWatch(newClaimId(), stat, { ...realProcesses, environment: () => undefined, ...table }).isWorking(
       {
         maxAgeMs: 0,
-        besides: undefined,
+        isCodex: false,
       },
     );
 
@@ -85,9 +86,9 @@ describe('what cannot be seen', () => {
     let lists = 0;
     const table = { ...realProcesses, list: () => (lists++, [stat]), environment: () => undefined };
     const watches = [1, 2, 3].map(() => new WorkWatch(newClaimId(), stat, table));
-    for (const watch of watches) watch.isWorking({ maxAgeMs: 60_000, besides: undefined });
+    for (const watch of watches) watch.isWorking({ maxAgeMs: 60_000, isCodex: false });
     assert.equal(lists, 1);
-    watches[0]?.isWorking({ maxAgeMs: 0, besides: undefined });
+    watches[0]?.isWorking({ maxAgeMs: 0, isCodex: false });
     assert.equal(lists, 2);
   });
 });
