@@ -26,6 +26,7 @@ import {
 import { identityToken } from '../io/process-identity.ts';
 import { mirrorStandIn } from '../io/result-log.ts';
 import { isUnchanged, readPrompt, temporaryPath } from '../io/task-directory.ts';
+import { spentIn } from './accounting.ts';
 import { claimTask } from './claim-task.ts';
 import { conversationFor, waitLeft } from './continuation.ts';
 import { conclude, type AttemptEnd, type AttemptPorts, type Running } from './conclude.ts';
@@ -75,6 +76,7 @@ export async function runAttempt(world: World, order: AttemptOrder, ports: Attem
         startedAt,
         source: prompt.source,
         thread,
+        spentBefore: await spentIn(world, thread),
         ...claimed,
       });
     } finally {

@@ -12,7 +12,7 @@ import {
   type Failure,
   type Limit,
 } from '../core/failure.ts';
-import { NO_USAGE, type Outcome } from '../core/outcome.ts';
+import { NO_USAGE, type Outcome, type Usage } from '../core/outcome.ts';
 import { backoffMs } from '../core/retry.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { GatedChild } from '../io/child.ts';
@@ -21,6 +21,7 @@ import { putAside, type History } from '../io/earlier-attempts.ts';
 import type { HeldLock } from '../io/lock-file.ts';
 import type { NextStep, RunningLog } from '../io/result-log.ts';
 import { isUnchanged } from '../io/task-directory.ts';
+import { noteEnd, usageOf } from './accounting.ts';
 import type { AttemptNews, AttemptOrder } from './order.ts';
 import { settle } from './settle.ts';
 import type { World } from './world.ts';
@@ -42,6 +43,8 @@ export interface Running {
   readonly source: PromptSource;
   /** Codex's, where an earlier attempt is continued. */
   readonly thread: string | undefined;
+  /** In that thread. */
+  readonly spentBefore?: Usage;
   readonly lock: HeldLock;
   readonly log: RunningLog;
   readonly child: GatedChild;
@@ -62,10 +65,11 @@ export type AttemptEnd =
 export async function conclude(running: Running, heard: CodexListener, ended: AttemptEnd): Promise<Outcome> {
   const { world, order, ports, log, history } = running;
   const { directory, task, claim } = order;
+  const usage = await usageOf(running, heard);
   const base = {
     attempt: history.nextAttempt,
     durationMs: world.uptimeMs() - running.startedAt,
-    usage: heard.usage ?? NO_USAGE,
+    usage: usage ?? NO_USAGE,
   };
   if (ended.kind === 'unkillable') {
     // Beside a process that may still work the task must not run again: the claim stays, and a person has to look.
@@ -82,9 +86,10 @@ export async function conclude(running: Running, heard: CodexListener, ended: At
   const end = asWhole(ended, willRetry);
   let finished: Exclude<AttemptEnd, { kind: 'unkillable' }> = end;
   if (end.kind !== 'claim-lost') {
-    const problem = await recordEnd(running, heard, end, next, warnings, base.durationMs); // F2, F3
+    const problem = await recordEnd(running, heard, end, next, warnings, { ...base, usage }); // F2, F3
     if (problem) finished = { kind: 'environment', problem };
   }
+  await noteEnd(running, finished, { ...base, willRetry }, heard.threadId);
   const settled = await settle(world, {
     directory,
     task: task.name,
@@ -195,7 +200,7 @@ async function recordEnd(
   end: AttemptEnd,
   next: NextStep | undefined,
   warnings: readonly string[],
-  durationMs: number,
+  cost: { readonly durationMs: number; readonly usage: Usage | undefined },
 ): Promise<EnvironmentProblem | undefined> {
   const { world, lock, log } = running;
   const willRetry = next !== undefined;
@@ -222,8 +227,7 @@ async function recordEnd(
       log.entry({ kind: 'output', text: heard.stderrTail });
     log.footer({
       outcome: outcome === 'done' ? 'completed' : reason,
-      durationMs,
-      usage: heard.usage,
+      ...cost,
       warnings: heard.spokeJson ? warnings : [...warnings, NO_JSON],
       thread: heard.threadId,
       next,

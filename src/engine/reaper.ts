@@ -17,6 +17,7 @@ import { endOrphans, survivors } from '../io/sweep.ts';
 import { readLock, type LockRead } from '../io/lock-file.ts';
 import { isSameProcess, judge } from '../io/process-identity.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
+import { noteDeath } from './accounting.ts';
 import { settle } from './settle.ts';
 import {
   EARLIER_BOOT_SILENCE_MS,
@@ -129,6 +130,7 @@ export async function reap(
     const left = await endOrphans(record.claim, record.child, world.table);
     if (left.length > 0) return { kind: 'unkillable', pids: left };
   }
+  await noteDeath(world, directory, record);
   const { mayLeave, trustElsewhereIsDead = false } = options;
   const settled = await settle(world, {
     directory,

@@ -3,6 +3,7 @@ import { uptime } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProcessIdentity } from '../core/claim.ts';
 import type { MonotonicClock, Sleep } from '../core/ports.ts';
+import { accountsIn, type Accounts } from '../io/accounts.ts';
 import { realFiles, type Files } from '../io/files.ts';
 import { realProcesses, thisProcess, type ProcessTable } from '../io/process-identity.ts';
 
@@ -15,6 +16,8 @@ export interface World {
   readonly sleep: Sleep;
   /** For texts that people read; never compared. */
   readonly now: () => Date;
+  /** What is kept of what agents spend; a world without real agents has none. */
+  readonly accounts?: Accounts;
   /** In [0, 1). */
   readonly random: () => number;
 }
@@ -27,6 +30,7 @@ export function realWorld(): World {
     uptimeMs: () => uptime() * 1_000,
     sleep: (ms) => sleep(ms),
     now: () => new Date(),
+    accounts: accountsIn(realFiles, process.env),
     random: Math.random,
   };
 }

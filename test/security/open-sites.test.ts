@@ -89,6 +89,7 @@ const SITES: Readonly<Record<string, readonly string[]>> = {
     'files.open( looked at', // readSmall
     'files.open( looked at', // amend
   ],
+  'src/io/journal.ts': ['files.open( looked at', 'files.open( exclusive', 'files.open( looked at'],
   'src/io/lock-file.ts': ['files.link( a name', 'files.open( exclusive'],
   'src/io/process-identity.ts': [
     'readFileSync( kernel',
@@ -97,6 +98,7 @@ const SITES: Readonly<Record<string, readonly string[]>> = {
     'readFileSync( kernel',
   ],
   'src/io/result-log.ts': ['files.open( exclusive', 'files.open( looked at'],
+  'src/io/rollout.ts': ['files.open( looked at'],
   'src/report/results-file.ts': ['writeFile( exclusive', 'rename( a name', 'rm( a name'],
 };
 

@@ -1,0 +1,210 @@
+/**
+ * What every attempt in a directory has cost, in the order of their ends: `.codex-worker/journal.jsonl`, one line for each
+ * attempt of every terminal. It decides about no task. Whoever loses it loses the figures, and the ceilings begin anew.
+ *
+ * A line is one write that begins and ends with a line end, so that one which a full disk or a kill has torn spoils
+ * no other. An owner writes it while it still holds its claim; whoever reaps a dead owner writes it in its place, and may
+ * not know that the owner had: so a claim is counted once, by its first line.
+ *
+ * It is data that an agent could have written: lines that are none, too long or out of bounds are passed over.
+ */
+import { isClaimId, MOST_ATTEMPTS, type ClaimId } from '../core/claim.ts';
+import { EnvironmentError, isErrno, isStorageError } from '../core/errors.ts';
+import type { Usage } from '../core/outcome.ts';
+import { PRIVATE_DIRECTORY } from '../core/task.ts';
+import { makePrivateDirectory, mustNotLeadAway } from './file-system.ts';
+import { AMEND_END, closeQuietly, CREATE_APPEND, READ, type Files } from './files.ts';
+import { isThreadId } from './rollout.ts';
+import type { TaskDirectory } from './task-directory.ts';
+import { isCount, usageFrom } from './usage.ts';
+
+const ENDS = ['completed', 'failed', 'retry', 'given-back', 'died'] as const;
+
+export interface JournalEntry {
+  /** ms since 1970. */
+  readonly at: number;
+  readonly run: string;
+  readonly by: string;
+  /** The task's name in the directory. */
+  readonly task: string;
+  readonly attempt: number;
+  readonly claim: ClaimId;
+  /** Codex's, where it had begun one. */
+  readonly thread?: string;
+  readonly outcome: (typeof ENDS)[number];
+  /** The kind of what went wrong, and Codex's class of it. */
+  readonly why?: string;
+  readonly usage: Usage;
+  readonly durationMs: number;
+}
+
+const folderOf = (directory: TaskDirectory) => `${directory.path}/${PRIVATE_DIRECTORY}`;
+const pathOf = (directory: TaskDirectory) => `${folderOf(directory)}/journal.jsonl`;
+
+/** What a disk, or somebody who put something else there, may say to one who reads or writes it. */
+const isInTheWay = (error: unknown) =>
+  error instanceof EnvironmentError ||
+  isStorageError(error) ||
+  isErrno(error, 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'EEXIST');
+
+/** Whether the line stands there; no attempt fails for one that does not. */
+export async function appendToJournal(
+  files: Files,
+  directory: TaskDirectory,
+  entry: JournalEntry,
+): Promise<boolean> {
+  try {
+    const fd = await openToAppend(files, directory);
+    try {
+      const stat = await files.fstat(fd);
+      if (!stat.isFile() || stat.nlink !== 1n) return false; // a second name may be that of something precious
+      files.appendSync(fd, Buffer.from(lineOf(entry)));
+      return true;
+    } finally {
+      await closeQuietly(files, fd);
+    }
+  } catch (error) {
+    if (!isInTheWay(error)) throw error;
+    return false;
+  }
+}
+
+async function openToAppend(files: Files, directory: TaskDirectory): Promise<number> {
+  for (let tries = 0; ; tries++) {
+    try {
+      await mustNotLeadAway(files, folderOf(directory));
+      return await files.open(pathOf(directory), AMEND_END);
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT', 'ENOTDIR') || tries > 2) throw error;
+    }
+    await makePrivateDirectory(files, directory);
+    try {
+      return await files.open(pathOf(directory), CREATE_APPEND);
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST', 'ENOENT')) throw error; // another terminal was faster, or removed the folder
+    }
+  }
+}
+
+/** ASCII only: whatever the name of a task, a terminal may show it. */
+function lineOf({ at, usage, ...entry }: JournalEntry): string {
+  const text = JSON.stringify({ v: 1, at: new Date(at).toISOString(), ...entry, usage }).replace(
+    /[\u007f-\uffff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return `\n${text}\n`;
+}
+
+/** A name of 255 bytes, all escaped, and all the rest is shorter. */
+const MAX_LINE = 4_096;
+const CHUNK = 262_144;
+/** What is read of a journal at most, from its end: hundreds of thousands of attempts. */
+const MAX_BYTES = 128 * 1_048_576;
+const LINE_END = 10;
+
+/** Reads what has come since it read last. */
+export class JournalReader {
+  readonly #files: Files;
+  readonly #directory: TaskDirectory;
+  readonly #known = new Set<ClaimId>();
+  #file = '';
+  #offset = 0;
+  /** The beginning of a line whose end has not come. */
+  #rest = Buffer.alloc(0);
+  /** In a line that is too long, or whose beginning was left out. */
+  #isSkipping = false;
+
+  constructor(files: Files, directory: TaskDirectory) {
+    this.#files = files;
+    this.#directory = directory;
+  }
+
+  /** Entries of claims that it has not met before; none where there is no journal. */
+  async read(): Promise<JournalEntry[]> {
+    const entries: JournalEntry[] = [];
+    try {
+      await mustNotLeadAway(this.#files, folderOf(this.#directory));
+      const fd = await this.#files.open(pathOf(this.#directory), READ);
+      try {
+        await this.#readOn(fd, entries);
+      } finally {
+        await closeQuietly(this.#files, fd);
+      }
+    } catch (error) {
+      if (!isInTheWay(error)) throw error;
+    }
+    return entries;
+  }
+
+  async #readOn(fd: number, entries: JournalEntry[]): Promise<void> {
+    const stat = await this.#files.fstat(fd);
+    if (!stat.isFile()) return;
+    const size = Number(stat.size);
+    const file = `${stat.ino} ${stat.birthtimeNs}`; // the number of a file that is gone is given to the next
+    if (file !== this.#file || size < this.#offset) this.#goTo(0, false); // another file, or it was cut
+    this.#file = file;
+    if (size - this.#offset > MAX_BYTES) this.#goTo(size - MAX_BYTES, true);
+    const buffer = Buffer.alloc(Math.min(CHUNK, size - this.#offset));
+    while (this.#offset < size) {
+      const read = await this.#files.read(fd, buffer, this.#offset);
+      if (read === 0) return;
+      this.#offset += read;
+      this.#take(buffer.subarray(0, read), entries);
+    }
+  }
+
+  #goTo(offset: number, isInside: boolean): void {
+    this.#offset = offset;
+    this.#rest = Buffer.alloc(0);
+    this.#isSkipping = isInside;
+  }
+
+  #take(chunk: Buffer, entries: JournalEntry[]): void {
+    const bytes = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
+    let start = 0;
+    for (let end; (end = bytes.indexOf(LINE_END, start)) >= 0; start = end + 1) {
+      const isWhole = !this.#isSkipping && end - start <= MAX_LINE;
+      this.#isSkipping = false;
+      const entry = isWhole ? entryIn(bytes.toString('utf8', start, end)) : undefined;
+      if (!entry || this.#known.has(entry.claim)) continue;
+      this.#known.add(entry.claim);
+      entries.push(entry);
+    }
+    this.#isSkipping ||= bytes.length - start > MAX_LINE;
+    this.#rest = this.#isSkipping ? Buffer.alloc(0) : Buffer.from(bytes.subarray(start));
+  }
+}
+
+const LONGEST_MS = 365 * 86_400_000;
+
+function entryIn(line: string): JournalEntry | undefined {
+  if (!line.startsWith('{')) return undefined;
+  let value: Record<string, unknown>;
+  try {
+    value = JSON.parse(line) as typeof value;
+  } catch {
+    return undefined; // torn
+  }
+  const { at, run, by, task, attempt, claim, thread, outcome, why, durationMs } = value;
+  const isText = (text: unknown): text is string => typeof text === 'string';
+  const time = isText(at) ? Date.parse(at) : Number.NaN;
+  const counts = value['usage'] as Record<string, unknown> | null | undefined;
+  const usage = usageFrom(counts?.['input'], counts?.['cached'], counts?.['output']);
+  const end = ENDS.find((word) => word === outcome);
+  const isEntry = value['v'] === 1 && isText(run) && isText(by) && isText(task) && isText(claim);
+  if (!isEntry || !isClaimId(claim) || !usage || !end || Number.isNaN(time)) return undefined;
+  if (!isCount(attempt, MOST_ATTEMPTS) || !isCount(durationMs, LONGEST_MS)) return undefined;
+  return {
+    at: time,
+    run,
+    by,
+    task,
+    attempt,
+    claim,
+    outcome: end,
+    usage,
+    durationMs,
+    ...(isText(thread) && isThreadId(thread) ? { thread } : {}),
+    ...(isText(why) ? { why } : {}),
+  };
+}

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { newClaimId } from '../../src/core/claim.ts';
+import { realFiles } from '../../src/io/files.ts';
+import { appendToJournal, JournalReader, type JournalEntry } from '../../src/io/journal.ts';
+import { scratch } from '../rig/scratch.ts';
+import { errno, filesWith, taskDirectory } from './rig.ts';
+
+const entry = (more: Partial<JournalEntry> = {}): JournalEntry => ({
+  at: Date.UTC(2026, 0, 2),
+  run: 'a-run',
+  by: 'codex-worker 1.0.0',
+  task: 'fix.md',
+  attempt: 1,
+  claim: newClaimId(),
+  outcome: 'completed',
+  usage: { input: 100, cached: 40, output: 7 },
+  durationMs: 1_000,
+  ...more,
+});
+
+function makeJournal(t: TestContext) {
+  const directory = taskDirectory(scratch(t));
+  return {
+    directory,
+    path: join(directory.path, '.codex-worker', 'journal.jsonl'),
+    reader: new JournalReader(realFiles, directory),
+    append: (line: JournalEntry) => appendToJournal(realFiles, directory, line),
+  };
+}
+
+test('what is appended is read, each time only what is new, and by nobody but its owner', async (t) => {
+  const { reader, append, path } = makeJournal(t);
+  assert.deepEqual(await reader.read(), []);
+  const [one, two] = [entry({ why: 'timed-out', outcome: 'failed' }), entry({ task: 'ü\u202e\n.md' })];
+  await append(one);
+  assert.deepEqual(await reader.read(), [one]);
+  await append(two);
+  assert.deepEqual(await reader.read(), [two]);
+  assert.deepEqual(await reader.read(), []);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  assert.match(readFileSync(path, 'latin1'), /^[\x20-\x7e\n]+$/);
+});
+
+test('a line that was torn spoils neither the one before nor the one after', async (t) => {
+  const { reader, append, path } = makeJournal(t);
+  const [one, two] = [entry(), entry()];
+  await append(one);
+  const text = readFileSync(path, 'utf8');
+  appendFileSync(path, text.slice(0, text.length / 2));
+  assert.deepEqual(await reader.read(), [one]);
+  await append(two);
+  assert.deepEqual(await reader.read(), [two]);
+});
+
+test('a claim is counted once, by its first line', async (t) => {
+  const { reader, append } = makeJournal(t);
+  const first = entry();
+  await append(first);
+  await append({ ...first, outcome: 'died', usage: { input: 1, cached: 0, output: 0 } });
+  assert.deepEqual(await reader.read(), [first]);
+  await append(first);
+  assert.deepEqual(await reader.read(), []);
+});
+
+test('lines that an agent could have made up are passed over', async (t) => {
+  const { reader, append, path } = makeJournal(t);
+  const forge = (fields: object) =>
+    appendFileSync(path, `${JSON.stringify({ v: 1, ...entry(), at: '2026-01-02', ...fields })}\n`);
+  for (const usage of [
+    undefined,
+    null,
+    { input: -1, cached: 0, output: 0 },
+    { input: 1.5, cached: 0, output: 0 },
+    { input: '1', cached: 0, output: 0 },
+    { input: 2 ** 53, cached: 0, output: 0 },
+    { input: 1e300, cached: 0, output: 0 },
+    { input: 0, cached: 0, output: 2e9 },
+  ])
+    forge({ usage });
+  forge({ claim: 'x' });
+  forge({ v: 2 });
+  forge({ at: 'yesterday' });
+  forge({ outcome: 'won' });
+  forge({ attempt: -3 });
+  forge({ durationMs: 1e12 });
+  forge({ task: ['fix.md'] });
+  forge({ by: 'x'.repeat(100_000) });
+  appendFileSync(path, '{"__proto__":{}}\n[]\nnull\n{\n\0\0\n' + 'x'.repeat(1_000_000) + '\n');
+  const real = entry();
+  await append(real);
+  assert.deepEqual(await reader.read(), [real]);
+  forge({ claim: newClaimId() });
+  assert.equal((await reader.read()).length, 1, 'the forger can write a good line too');
+});
+
+test('a journal that was removed, cut or put in the place of another is read anew, and one of a terabyte ends', async (t) => {
+  const { reader, append, path } = makeJournal(t);
+  await append(entry());
+  await reader.read();
+  rmSync(path);
+  assert.deepEqual(await reader.read(), []);
+  const next = entry();
+  await append(next);
+  assert.deepEqual(await reader.read(), [next]);
+  truncateSync(path, 3);
+  assert.deepEqual(await reader.read(), []);
+  await append(entry());
+  assert.equal((await reader.read()).length, 1);
+  truncateSync(path, 2 ** 40);
+  await append(entry());
+  assert.equal((await reader.read()).length, 1);
+});
+
+test('what stands in its place is neither written nor read: a link, a second name, a pipe, a directory', async (t) => {
+  const { directory, reader, append, path } = makeJournal(t);
+  const precious = join(directory.path, 'precious');
+  const line = `${JSON.stringify({ v: 1, ...entry(), at: '2026-01-02' })}\n`;
+  writeFileSync(precious, line);
+  for (const put of [
+    () => symlinkSync(precious, path),
+    () => symlinkSync('nowhere', path),
+    () => execFileSync('mkfifo', [path]),
+    () => mkdirSync(path),
+  ]) {
+    put();
+    assert.equal(await append(entry()), false);
+    assert.deepEqual(await reader.read(), []);
+    rmSync(path, { recursive: true });
+  }
+  linkSync(precious, path);
+  assert.equal(await append(entry()), false);
+  assert.equal(readFileSync(precious, 'utf8'), line);
+});
+
+test('a disk that refuses the line, or that has lost the folder, fails nothing', async (t) => {
+  const { directory, append, reader } = makeJournal(t);
+  for (const code of ['ENOSPC', 'EIO', 'EDQUOT', 'EROFS']) {
+    const full = filesWith({
+      appendSync: () => {
+        throw errno(code);
+      },
+    });
+    assert.equal(await appendToJournal(full, directory, entry()), false, code);
+  }
+  rmSync(join(directory.path, '.codex-worker'), { recursive: true });
+  assert.equal(await append(entry()), true);
+  assert.equal((await reader.read()).length, 1);
+});
