@@ -33,6 +33,9 @@ export interface JudgeTerminals extends JudgeOptions {
   readonly first?: () => Promise<Violation[]>;
 }
 
+/** Here agents are killed, and tasks fail because they are told to: that three in a row did means nothing. */
+export const NEVER_BROKEN = ['--max-failures', '100%'];
+
 export class Terminals {
   readonly round: Round;
   readonly bench: Bench;
@@ -65,7 +68,7 @@ export class Terminals {
     mayExit: readonly number[] = [0, 1],
   ): RunningCli {
     const options = [this.#env['NODE_OPTIONS'], env['NODE_OPTIONS']].filter(Boolean).join(' ');
-    const run = this.bench.start(args, {
+    const run = this.bench.start([...args, ...NEVER_BROKEN], {
       env: { ...this.#env, ...env, ...(options === '' ? {} : { NODE_OPTIONS: options }) },
     });
     this.running.push(run);
@@ -127,7 +130,7 @@ export class Terminals {
     }
     if (found.some(({ kind }) => kind === 'hung')) return found;
     if (first) found.push(...(await first()));
-    const calm = async () => this.bench.run(['-c', '8'], { env: this.#env });
+    const calm = async () => this.bench.run(['-c', '8', ...NEVER_BROKEN], { env: this.#env });
     let last = await calm();
     if (await this.#sawThreeDeaths()) last = await calm();
     await this.#quiet();

@@ -8,6 +8,7 @@ import type { RunningCli } from '../../rig/cli.ts';
 import type { Violation } from '../../rig/violation.ts';
 import { choose, pick, type Round, type Row } from '../row.ts';
 import { makeCrashScene, killWatchersOf, needsOracle, readLockOf, type CrashScene } from '../crash-scene.ts';
+import { NEVER_BROKEN } from '../terminals.ts';
 
 const PROCESSES = 8;
 /** So many tasks without a result there are at least, whenever a process starts. */
@@ -65,7 +66,14 @@ class Crowd {
     const { random, control } = this.#round;
     while (!this.#isOver) {
       await this.#addWork();
-      const args = ['--no-retry-failed', '-r', '1', '-c', choose(random, ['1', '1', '2', '3'])];
+      const args = [
+        ...NEVER_BROKEN,
+        '--no-retry-failed',
+        '-r',
+        '1',
+        '-c',
+        choose(random, ['1', '1', '2', '3']),
+      ];
       const run = this.#scene.bench.start(args, { env: this.#scene.env });
       await this.#untilItsTime(run);
       if (run.hasEnded) continue;
@@ -119,7 +127,7 @@ async function playRound(round: Round): Promise<Violation[]> {
   const scene = await makeCrashScene(round);
   const isShort = round.index < SHORT_ROUNDS || round.control !== undefined;
   await new Crowd(round, scene).run(isShort ? ROUND.short : ROUND.long);
-  return scene.putRight({ args: ['--no-retry-failed', '-r', '1', '-c', '8'] });
+  return scene.putRight({ args: [...NEVER_BROKEN, '--no-retry-failed', '-r', '1', '-c', '8'] });
 }
 
 export const killRandom: Row = {
