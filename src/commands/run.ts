@@ -11,6 +11,7 @@ import { Drain } from '../engine/drain.ts';
 import { findStrays, lookFirst } from '../engine/first-look.ts';
 import { tidy } from '../engine/janitor.ts';
 import type { AttemptPool } from '../engine/pool.ts';
+import { verifyFirst } from '../engine/verify-first.ts';
 import { realWorld, type World } from '../engine/world.ts';
 import { runTool } from '../io/child.ts';
 import { codexArguments, findCodex, type CodexCommand } from '../io/codex.ts';
@@ -41,6 +42,8 @@ const ABORT_PATIENCE_MS = 30_000;
 export async function run(request: RunRequest, emit: (event: RunEvent) => void): Promise<number> {
   const world = realWorld();
   const { options, paths, cwd } = request;
+  const interrupted = await verifyBaseline(world, request, emit); // first: it may take long, and change what is there
+  if (interrupted !== undefined) return interrupted;
   const discovery = await discover(world.files, paths, options.patterns, cwd);
   if (options.mode === 'dry-run') return dryRun(world, request, discovery, emit);
   const codex = await findCodex(request.env, cwd);
@@ -83,6 +86,20 @@ export async function run(request: RunRequest, emit: (event: RunEvent) => void):
     await removeIdentityFile(world.files, directory, world.me);
   }
   return exitCode;
+}
+
+/** Resolves with an exit code where the run is over before it began. */
+async function verifyBaseline(
+  world: World,
+  { options, env, cwd }: RunRequest,
+  emit: (event: RunEvent) => void,
+): Promise<number | undefined> {
+  const { verify, workingDirectory } = options;
+  if (!verify?.first || options.mode === 'dry-run') return undefined;
+  await findCodex(env, cwd); // without which it would be in vain
+  return verifyFirst(world, { verify, workingDirectory, env }, (message) =>
+    emit({ kind: 'notice', message }),
+  );
 }
 
 async function openDirectories(world: World, tasks: readonly Task[]): Promise<Map<string, TaskDirectory>> {

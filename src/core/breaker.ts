@@ -94,6 +94,8 @@ export function signatureOf(failure: Failure): string | undefined {
     case 'idle':
     case 'log-too-large':
     case 'owner-died':
+    case 'verify-failed': // about the work on this task; and the last line of a test run is often the same for every cause
+    case 'changed-nothing':
     case 'worker-crashed': // it is tried again, and the third crash ends the run as a bug
       return undefined;
     default:

@@ -3,6 +3,7 @@ import {
   DEFAULT_IDLE_TIMEOUT,
   DEFAULT_MODEL,
   DEFAULT_PATTERN,
+  DEFAULT_VERIFY_TIMEOUT,
   MAX_CONCURRENCY,
   MAX_RETRIES,
 } from './options.ts';
@@ -95,6 +96,21 @@ const RUN: CommandRow = {
       description: 'End an agent whose worker is dead, or wait for it',
       default: 'end',
     },
+    {
+      flags: '--verify <command>',
+      description: 'Run it after each agent: the task is completed only if it succeeds',
+    },
+    {
+      flags: '--verify-timeout <duration>',
+      description: 'For one such command',
+      default: DEFAULT_VERIFY_TIMEOUT,
+    },
+    {
+      flags: '--verify-first',
+      description: 'Run it once before anything, and refuse to start when it fails',
+    },
+    { flags: '--verify-baseline-fails', description: 'It is expected to fail then' },
+    { flags: '--expect-changes', description: 'A task whose agent changed no file has failed' },
     {
       flags: '--max-failures <n|%>',
       description: 'Dispatch no more once so many tasks failed',
@@ -199,6 +215,7 @@ export const HELP_ABOUT =
 export const HELP_ENVIRONMENT = [
   '  CODEX_CMD           the Codex program: a path, or a name on PATH',
   '  CODEX_WORKER_MODEL  the model, where --model is not given',
+  '  CODEX_WORKER_TASK   set for the command of --verify: the absolute path of the task file',
   '  NO_COLOR, FORCE_COLOR, CI   no colours; colours; no progress line',
 ].join('\n');
 

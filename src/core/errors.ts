@@ -14,9 +14,12 @@ export class UsageError extends Error {
 export class EnvironmentError extends Error {
   override name = 'EnvironmentError';
   readonly hint: string | undefined;
-  constructor(message: string, hint?: string, options?: ErrorOptions) {
+  /** What a program said about it, several lines. */
+  readonly excerpt: string | undefined;
+  constructor(message: string, hint?: string, options?: ErrorOptions & { readonly excerpt?: string }) {
     super(message, options);
     this.hint = hint;
+    this.excerpt = options?.excerpt;
   }
 }
 

@@ -2,6 +2,7 @@
 import { describeDoing, isWaitingOutside, type Doing } from './doing.ts';
 import { formatDuration } from './duration.ts';
 import { consequenceOf, type FailureClass, type NextAttempt } from './failure-class.ts';
+import { headline } from './printable.ts';
 import { unreachable } from './unreachable.ts';
 
 /** What counts against the task. */
@@ -21,6 +22,15 @@ export type Failure =
   | { readonly kind: 'idle'; readonly afterMs: number; readonly doing: Doing }
   | { readonly kind: 'log-too-large'; readonly bytes: number }
   | { readonly kind: 'owner-died'; readonly times: number }
+  /** Codex completed its turn, and `--verify` did not succeed; `said` is the last line of its output. */
+  | {
+      readonly kind: 'verify-failed';
+      readonly command: string;
+      readonly code: number;
+      readonly said: string;
+    }
+  /** Codex completed its turn, and no file is another one than before (`--expect-changes`). */
+  | { readonly kind: 'changed-nothing' }
   | { readonly kind: 'worker-crashed'; readonly message: string }
   | { readonly kind: 'unexpected'; readonly message: string };
 
@@ -42,6 +52,7 @@ export type EnvironmentProblem =
   | { readonly kind: 'quota'; readonly message: string }
   | { readonly kind: 'sandbox-unusable'; readonly message: string }
   | { readonly kind: 'bad-invocation'; readonly message: string }
+  | { readonly kind: 'verify-not-started'; readonly command: string; readonly why: string }
   | { readonly kind: 'storage'; readonly message: string }
   /** The claim could not be settled: somebody or something stands in its way. */
   | { readonly kind: 'blocked'; readonly message: string };
@@ -53,6 +64,8 @@ export function nextAttempt(failure: Failure): NextAttempt {
     case 'exited-nonzero':
       return consequenceOf(failure.class).next;
     case 'signalled':
+    case 'verify-failed':
+    case 'changed-nothing':
       return 'same-thread';
     case 'idle':
       return isWaitingOutside(failure.doing) ? 'same-thread' : 'fresh-thread';
@@ -88,6 +101,10 @@ export function describeFailure(failure: Failure): string {
       return `the agent printed more than ${Math.floor(failure.bytes / 1_048_576)} MiB`;
     case 'owner-died':
       return `the worker died ${failure.times} times on this task`;
+    case 'verify-failed':
+      return `${headline(failure.command, 80)} failed with code ${failure.code}${failure.said && `: ${headline(failure.said)}`}`;
+    case 'changed-nothing':
+      return 'its agent changed no file';
     case 'worker-crashed':
       return `a worker thread of codex-worker crashed: ${failure.message}`;
     case 'unexpected':
@@ -141,6 +158,11 @@ export function describeProblem(problem: EnvironmentProblem): { message: string;
       return {
         message: `Codex refused its arguments: ${problem.message}`,
         hint: 'look at --codex-config, --cd and at "codex --version"',
+      };
+    case 'verify-not-started':
+      return {
+        message: `could not run ${headline(problem.command, 80)} to verify a task: ${headline(problem.why)}`,
+        hint: 'it is run by /bin/sh in the directory where the agents work (--cd); a code of 126 or 127 means that it, or what it calls, is not there',
       };
     case 'blocked':
       return {

@@ -49,7 +49,7 @@ export interface RunOptions {
 }
 
 /** What is run after each agent to see whether its task is done. */
-interface Verify {
+export interface Verify {
   /** For the shell. */
   readonly command: string;
   readonly timeoutMs: number;

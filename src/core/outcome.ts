@@ -35,6 +35,17 @@ export function addUsage(a: Usage, b: Usage): Usage {
 
 export const NO_USAGE: Usage = { input: 0, cached: 0, output: 0 };
 
+/** What was looked at, beyond Codex's own word, before a task counted as completed. */
+export type Check =
+  /** A file was changed. */
+  { readonly kind: 'changes' } | { readonly kind: 'verify'; readonly command: string };
+
+/** The word for a success: how much is known about it. */
+export function completedAs(checks: readonly Check[]): string {
+  if (checks.some(({ kind }) => kind === 'verify')) return 'completed, verified';
+  return checks.length > 0 ? 'completed, with changes' : 'completed';
+}
+
 /** Why a claimed task was put back without a result. */
 export type ReturnReason =
   | { readonly kind: 'interrupted' }
@@ -44,6 +55,8 @@ export type ReturnReason =
   | { readonly kind: 'limited'; readonly limit: Limit }
   /** The thread that was to be continued is lost: the next attempt begins a new one. */
   | { readonly kind: 'thread-lost' }
+  /** `--verify` came to no end: nothing is known about the task. */
+  | { readonly kind: 'unverified'; readonly why: string }
   | { readonly kind: 'environment'; readonly problem: EnvironmentProblem };
 
 /** Why nothing was run. */
@@ -58,6 +71,7 @@ export type Outcome =
       readonly usage: Usage;
       readonly warnings: readonly string[];
       readonly answer: string;
+      readonly checks: readonly Check[];
     }
   | {
       readonly kind: 'failed';

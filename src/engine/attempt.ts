@@ -27,6 +27,7 @@ import { identityToken } from '../io/process-identity.ts';
 import { mirrorStandIn } from '../io/result-log.ts';
 import { isUnchanged, readPrompt, temporaryPath } from '../io/task-directory.ts';
 import { spentIn } from './accounting.ts';
+import { checkWork } from './check-work.ts';
 import { claimTask } from './claim-task.ts';
 import { conversationFor, waitLeft } from './continuation.ts';
 import { conclude, type AttemptEnd, type AttemptPorts, type Running } from './conclude.ts';
@@ -56,7 +57,7 @@ export async function runAttempt(world: World, order: AttemptOrder, ports: Attem
     const history = await readHistory(files, directory, task.name);
     const againInMs = waitLeft(history, world.now());
     if (againInMs > 0) return { kind: 'postponed', againInMs };
-    const conversation = conversationFor(history.last, prompt);
+    const conversation = await conversationFor(files, order, history.last, prompt);
     const claimed = await claimTask(world, order, ports.env, {
       conversation,
       history,
@@ -96,11 +97,15 @@ export async function runAttempt(world: World, order: AttemptOrder, ports: Attem
 /** C7–F4: the claim is ours, so every way out of here leads through settle. */
 async function underClaim(running: Running): Promise<Outcome> {
   const { world, order, ports, child, lock } = running;
+  const lost = new AbortController();
   const heartbeat = startHeartbeat(
     world,
     lock,
     {
-      onLost: () => void child.end('claim-lost'),
+      onLost: () => {
+        lost.abort();
+        void child.end('claim-lost');
+      },
       onTrouble: (code) =>
         ports.tell({
           kind: 'notice',
@@ -128,6 +133,7 @@ async function underClaim(running: Running): Promise<Outcome> {
     writeHeader(running);
     await mirror(running); // C8
     end = await runChild(running, heard); // C9, F1
+    if (end.kind === 'succeeded') end = await checkWork(running, heard, lost.signal);
   } catch (error) {
     await child.end('storage');
     await child.finish();

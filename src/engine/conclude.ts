@@ -12,7 +12,7 @@ import {
   type Failure,
   type Limit,
 } from '../core/failure.ts';
-import { NO_USAGE, type Outcome, type Usage } from '../core/outcome.ts';
+import { completedAs, NO_USAGE, type Check, type Outcome, type Usage } from '../core/outcome.ts';
 import { backoffMs } from '../core/retry.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { GatedChild } from '../io/child.ts';
@@ -22,6 +22,7 @@ import type { HeldLock } from '../io/lock-file.ts';
 import type { NextStep, RunningLog } from '../io/result-log.ts';
 import { isUnchanged } from '../io/task-directory.ts';
 import { noteEnd, usageOf } from './accounting.ts';
+import { threadBegun } from './continuation.ts';
 import type { AttemptNews, AttemptOrder } from './order.ts';
 import { settle } from './settle.ts';
 import type { World } from './world.ts';
@@ -52,12 +53,14 @@ export interface Running {
 
 /** How the attempt ended, before it is decided whether the task is tried again. */
 export type AttemptEnd =
-  | { readonly kind: 'succeeded' }
+  | { readonly kind: 'succeeded'; readonly checks?: readonly Check[] }
   | { readonly kind: 'failed'; readonly failure: Failure }
   | { readonly kind: 'interrupted' }
   | { readonly kind: 'claim-lost' }
   | { readonly kind: 'limited'; readonly limit: Limit }
   | { readonly kind: 'thread-lost' }
+  /** The agent is done, and what was to verify it came to no end. */
+  | { readonly kind: 'unverified'; readonly why: string }
   | { readonly kind: 'unkillable'; readonly pids: readonly number[] }
   | { readonly kind: 'environment'; readonly problem: EnvironmentProblem };
 
@@ -119,7 +122,7 @@ export async function conclude(running: Running, heard: CodexListener, ended: At
     next?.notBefore === undefined ? {} : { againInMs: Math.max(0, next.notBefore - world.now().getTime()) };
   switch (finished.kind) {
     case 'succeeded':
-      return { kind: 'succeeded', ...base, warnings, answer: heard.answer };
+      return { kind: 'succeeded', ...base, warnings, answer: heard.answer, checks: finished.checks ?? [] };
     case 'failed':
       return { kind: 'failed', ...base, warnings, failure: finished.failure, willRetry, ...again };
     case 'interrupted':
@@ -127,6 +130,7 @@ export async function conclude(running: Running, heard: CodexListener, ended: At
     case 'thread-lost':
       return { kind: 'returned', ...base, reason: { kind: finished.kind } };
     case 'limited':
+    case 'unverified':
     case 'environment':
       return { kind: 'returned', ...base, reason: finished, ...again };
     default:
@@ -144,14 +148,20 @@ function nextStep({ world, order, history }: Running, end: AttemptEnd): NextStep
     case 'failed': {
       const where = nextAttempt(end.failure);
       if (where === 'never' || history.retriesUsed >= order.retries) return undefined;
+      const { kind } = end.failure;
+      if (kind === 'verify-failed' || kind === 'changed-nothing') return { in: where, because: kind }; // waiting helps nothing
       return { in: where, notBefore: after(history.retriesUsed + 1) };
     }
     case 'limited': {
       if (end.limit.class === 'limited') return { in: 'same-thread' }; // the pause of the directory is its wait
       return { in: 'same-thread', notBefore: end.limit.until ?? after(history.interruptions + 1) };
     }
-    case 'environment':
+    case 'unverified':
+      return { in: 'same-thread', because: 'unverified' };
+    case 'environment': {
+      if (end.problem.kind === 'verify-not-started') return { in: 'same-thread', because: 'unverified' };
       return { in: end.problem.kind === 'sandbox-unusable' ? 'fresh-thread' : 'same-thread' };
+    }
     case 'thread-lost':
       return { in: 'fresh-thread' };
     case 'succeeded':
@@ -202,7 +212,7 @@ async function recordEnd(
   warnings: readonly string[],
   cost: { readonly durationMs: number; readonly usage: Usage | undefined },
 ): Promise<EnvironmentProblem | undefined> {
-  const { world, lock, log } = running;
+  const { world, order, lock, log } = running;
   const willRetry = next !== undefined;
   const reason = reasonOf(end, willRetry);
   const outcome =
@@ -226,11 +236,12 @@ async function recordEnd(
     if (end.kind === 'failed' && heard.stderrTail !== '')
       log.entry({ kind: 'output', text: heard.stderrTail });
     log.footer({
-      outcome: outcome === 'done' ? 'completed' : reason,
+      outcome: reason,
       ...cost,
       warnings: heard.spokeJson ? warnings : [...warnings, NO_JSON],
+      checks: end.kind === 'succeeded' ? (end.checks ?? []) : [],
       thread: heard.threadId,
-      next,
+      next: next && order.expectChanges ? { ...next, begun: threadBegun(running) } : next,
     });
     await log.sync(); // F2
     await lock.recordOutcome(record(outcome, reason)); // F3
@@ -249,7 +260,7 @@ const NO_JSON = 'the command printed no Codex events; it was judged by its exit 
 function reasonOf(end: AttemptEnd, willRetry: boolean): string {
   switch (end.kind) {
     case 'succeeded':
-      return 'completed';
+      return completedAs(end.checks ?? []);
     case 'failed':
       return `${willRetry ? 'failed, will be tried again' : 'failed'}: ${describeFailure(end.failure)}`;
     case 'interrupted':
@@ -260,6 +271,8 @@ function reasonOf(end: AttemptEnd, willRetry: boolean): string {
       return `given back: ${end.limit.message}`;
     case 'thread-lost':
       return 'given back: the thread that was to be continued is lost';
+    case 'unverified':
+      return `given back: ${end.why}`;
     case 'environment':
       return `given back: ${describeProblem(end.problem).message}`;
     case 'unkillable':

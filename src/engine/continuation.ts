@@ -1,7 +1,12 @@
 /** What an attempt says to Codex: the prompt in a new thread, or a word to go on in the one of the attempt before. */
 import type { PromptSource } from '../core/claim.ts';
+import { printableText } from '../core/printable.ts';
 import { LONGEST_BACKOFF_MS } from '../core/retry.ts';
-import type { History, LastAttempt } from '../io/earlier-attempts.ts';
+import { unreachable } from '../core/unreachable.ts';
+import { readVerifyOutput, type History, type LastAttempt } from '../io/earlier-attempts.ts';
+import type { Files } from '../io/files.ts';
+import type { AttemptOrder } from './order.ts';
+import type { World } from './world.ts';
 
 export interface Conversation {
   /** To be continued. */
@@ -13,14 +18,63 @@ const GO_ON =
   'Your last turn in this thread ended before the task was done: the connection to the model failed, or a limit was reached. ' +
   'Go on with the task from where it stopped, and finish it. What you have done before is still there.';
 
+const NOTHING_CHANGED =
+  'Your last turn in this thread ended, and no file was changed; but the task is done only when files are. ' +
+  'Make the changes now. Describing them is not enough.';
+
+const UNVERIFIED =
+  'Your last turn in this thread ended, but whether the task is done could not be verified. Look whether anything is left ' +
+  'to do, and finish it. What you have done before is still there.';
+
+const VERIFY_FAILED =
+  'Your last turn in this thread ended, but the task is not done: a command was run to verify it, and it failed. ' +
+  'Repair what it complains of. This is the end of what it printed:\n\n';
+
+/** Of what the command printed the agent is shown so many bytes, the last. */
+const SHOWN_BYTES = 8_192;
+
 /** A thread knows its prompt; one whose task was edited since is of no use. */
-export function conversationFor(
+export async function conversationFor(
+  files: Files,
+  { directory, task }: Pick<AttemptOrder, 'directory' | 'task'>,
   last: LastAttempt | undefined,
   { bytes, source }: { readonly bytes: Buffer; readonly source: PromptSource },
-): Conversation {
+): Promise<Conversation> {
   const isSame = last?.in === 'same-thread' && last.promptSha256 === source.sha256;
   if (!isSame || last.thread === undefined) return { message: bytes };
-  return { thread: last.thread, message: Buffer.from(GO_ON) };
+  const words = async () => {
+    switch (last.because) {
+      case undefined:
+        return GO_ON;
+      case 'changed-nothing':
+        return NOTHING_CHANGED;
+      case 'unverified':
+        return UNVERIFIED;
+      case 'verify-failed': {
+        const output = await readVerifyOutput(files, directory, { ...last, task: task.name }, SHOWN_BYTES);
+        return VERIFY_FAILED + (printableText(output).trim() || '(nothing)');
+      }
+      default:
+        return unreachable(last.because);
+    }
+  };
+  return { thread: last.thread, message: Buffer.from(await words()) };
+}
+
+/** When the thread of an attempt began, ms since 1970: what was changed in its earlier turns was changed by it. */
+export function threadBegun({
+  world,
+  history,
+  thread,
+  startedAt,
+}: {
+  readonly world: Pick<World, 'now' | 'uptimeMs'>;
+  readonly history: History;
+  readonly thread: string | undefined;
+  readonly startedAt: number;
+}): number {
+  const before = thread === undefined ? undefined : history.last?.begun;
+  return before ?? world.now().getTime() - (world.uptimeMs() - startedAt);
 }
 
 /**

@@ -270,6 +270,7 @@ export class Coordinator {
   #order(task: Task): AttemptOrder {
     const { options, codex, codexVersion, run, by } = this.#deps;
     const { mode, model, workingDirectory, codexConfig, timeoutMs, idleTimeoutMs, takeoverAfterMs } = options;
+    const { verify, expectChanges } = options;
     if (mode === 'dry-run') throw new InvariantError('a dry run has no attempts');
     const prior = this.#priors.get(task);
     return {
@@ -286,6 +287,8 @@ export class Coordinator {
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
       ...(takeoverAfterMs === undefined ? {} : { takeoverAfterMs }),
+      ...(verify ? { verify } : {}),
+      expectChanges,
     };
   }
 
@@ -369,6 +372,7 @@ export class Coordinator {
       case 'interrupted':
       case 'claim-lost':
       case 'log-deleted':
+      case 'unverified':
         return { kind: 'over', how: 'given-back' };
       default:
         return unreachable(reason);

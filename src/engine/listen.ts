@@ -92,7 +92,8 @@ async function* noticed(chunks: AsyncIterable<Buffer>, onChunk: () => void): Asy
   }
 }
 
-async function* withoutSecrets(
+/** The same bytes, but for what must not be kept or shown. */
+export async function* withoutSecrets(
   chunks: AsyncIterable<Buffer>,
   secrets: readonly string[],
 ): AsyncGenerator<Buffer> {

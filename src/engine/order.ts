@@ -1,6 +1,7 @@
 /** What the main process hands to a worker: one task, and everything that its attempt needs. Plain data. */
 import type { ClaimId } from '../core/claim.ts';
 import type { AgentActivity } from '../core/event.ts';
+import type { Verify } from '../core/options.ts';
 import type { Task } from '../core/task.ts';
 import type { CodexCommand, CodexSettings } from '../io/codex.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
@@ -29,6 +30,9 @@ export interface AttemptOrder {
   /** Attempts after the first that the task may have since its last result. */
   readonly retries: number;
   readonly takeoverAfterMs?: number;
+  /** What says whether the task is done, once Codex says so. */
+  readonly verify?: Pick<Verify, 'command' | 'timeoutMs'>;
+  readonly expectChanges?: boolean;
   readonly by: string;
 }
 

@@ -199,6 +199,8 @@ export class CodexListener {
   /** Whether a turn began. From then on a model may have its words in whatever Codex prints. */
   turnBegan = false;
   turnCompleted = false;
+  /** Whether it reported a change of a file that was made. */
+  hasChangedFiles = false;
   /** The last words of a turn that failed, from `turn.failed`. */
   turnFailed: string | undefined;
   threadId: string | undefined;
@@ -344,6 +346,7 @@ export class CodexListener {
           path: textOf(change['path']),
           change: textOf(change['kind']) || 'update',
         }));
+        this.hasChangedFiles ||= !failed && named.length > 0;
         if (failed) this.warn(`a change was not applied: ${named.map(({ path }) => path).join(', ')}`);
         return [{ kind: 'file-change', changes: named, failed }];
       }

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { isClaimId, MOST_ATTEMPTS, newClaimId, type ClaimId } from '../core/claim.ts';
 import { isErrno } from '../core/errors.ts';
 import { markerOf, PRIVATE_DIRECTORY } from '../core/task.ts';
-import { inTurns, listIfThere, lookAt, removeIfThere, type Files } from './files.ts';
+import { inTurns, listIfThere, lookAt, readEnd, removeIfThere, type Files } from './files.ts';
 import { listPrivate, makePrivateDirectory, mustNotLeadAway } from './file-system.ts';
 import { readLogHeader, readNextStep, type NextStep } from './result-log.ts';
 import type { TaskDirectory } from './task-directory.ts';
@@ -59,14 +59,33 @@ const HASH_LENGTH = 16;
 const hashOf = (task: string) => createHash('sha256').update(task).digest('hex').slice(0, HASH_LENGTH);
 const endedDirectory = (directory: TaskDirectory) => `${directory.path}/${PRIVATE_DIRECTORY}/ended`;
 
-/** Where the raw events (`jsonl`) and the raw stderr of an attempt are kept, out of sight: names in the folder `raw`. */
+/** Where the raw events (`jsonl`) and the raw stderr of an attempt are kept, and what `--verify` printed, out of sight: names in the folder `raw`. */
 export function rawName(
   task: string,
   attempt: number,
   claim: ClaimId,
-  extension: 'jsonl' | 'stderr',
+  extension: 'jsonl' | 'stderr' | 'verify',
 ): string {
   return `${hashOf(task)}.${attempt}.${claim}.${extension}`;
+}
+
+/** What `--verify` printed of an attempt, at most so many bytes of its end; empty when it is not there any more. */
+export async function readVerifyOutput(
+  files: Files,
+  directory: TaskDirectory,
+  { task, attempt, claim }: { readonly task: string; readonly attempt: number; readonly claim: ClaimId },
+  limit: number,
+): Promise<string> {
+  const folder = `${directory.path}/${PRIVATE_DIRECTORY}/raw`;
+  try {
+    await mustNotLeadAway(files, folder);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return '';
+    throw error;
+  }
+  const end = await readEnd(files, `${folder}/${rawName(task, attempt, claim, 'verify')}`, limit);
+  // It may begin in the middle of a character.
+  return end?.bytes.toString('utf8').replace(/^\ufffd+/, '') ?? '';
 }
 
 function parseEnded(name: string): (EndedAttempt & { readonly hash: string }) | undefined {

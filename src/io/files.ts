@@ -249,6 +249,31 @@ async function readBeginning(
   }
 }
 
+/** The last `limit` bytes of a regular file that may be read; `undefined` for whatever else is there, or nothing. */
+export async function readEnd(
+  files: Files,
+  path: string,
+  limit: number,
+): Promise<{ readonly bytes: Buffer; readonly isWhole: boolean } | undefined> {
+  const stat = await lookAt(files, path);
+  if (!stat?.isFile()) return undefined;
+  let fd: number;
+  try {
+    fd = await files.open(path, READ);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'EACCES', 'EPERM', 'ELOOP')) return undefined;
+    throw error;
+  }
+  try {
+    const buffer = Buffer.alloc(limit);
+    const from = Math.max(0, Number(stat.size) - limit);
+    const length = await files.read(fd, buffer, from);
+    return { bytes: buffer.subarray(0, length), isWhole: from === 0 };
+  } finally {
+    await files.close(fd);
+  }
+}
+
 /**
  * Writes into a file that is found by its name, where somebody else may have put another one: what is open is looked
  * at, and only a regular file whose first `limit` bytes are `ours` is handed to `write`. False when there is none.

@@ -7,11 +7,10 @@
  */
 import { createHash } from 'node:crypto';
 import type { ClaimId } from '../core/claim.ts';
-import { isErrno } from '../core/errors.ts';
 import { formatDuration } from '../core/duration.ts';
 import type { NextAttempt } from '../core/failure-class.ts';
-import type { Usage } from '../core/outcome.ts';
-import { printable, printableText } from '../core/printable.ts';
+import type { Check, Usage } from '../core/outcome.ts';
+import { headline, printable, printableText } from '../core/printable.ts';
 import { markerOf } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { AgentEvent } from './codex.ts';
@@ -20,8 +19,7 @@ import {
   AMEND_END,
   closeQuietly,
   CREATE_APPEND,
-  lookAt,
-  READ,
+  readEnd,
   readSmall,
   removeIfThere,
   type Files,
@@ -125,6 +123,7 @@ export interface LogFooter {
   readonly durationMs: number;
   readonly usage: Usage | undefined;
   readonly warnings: readonly string[];
+  readonly checks?: readonly Check[];
   /** Codex's own name for the conversation: `codex resume` takes it. */
   readonly thread: string | undefined;
   /** How the task goes on, when this was not its last attempt. */
@@ -136,16 +135,27 @@ export interface NextStep {
   readonly in: Exclude<NextAttempt, 'never'>;
   /** ms since 1970. */
   readonly notBefore?: number;
+  /** Where it was not Codex that failed: what the thread is told when it goes on. */
+  readonly because?: Shortfall;
+  /** When the thread began, ms since 1970, where its changes count. */
+  readonly begun?: number;
 }
 
-function footerText({ outcome, durationMs, usage, warnings, thread, next }: LogFooter): string {
+/** Why a task is not done although Codex has completed its turn. */
+const SHORTFALLS = ['verify-failed', 'changed-nothing', 'unverified'] as const;
+type Shortfall = (typeof SHORTFALLS)[number];
+
+function footerText({ outcome, durationMs, usage, warnings, checks = [], thread, next }: LogFooter): string {
   const lines = [
     ...warnings.map((warning) => `warning:   ${printable(warning)}`),
     `outcome:   ${printable(outcome)}`,
+    ...checks.map((check) => `checked:   ${check.kind === 'verify' ? headline(check.command) : check.kind}`),
     `duration:  ${formatDuration(durationMs)}`,
     ...(usage ? [`tokens:    ${usage.input} in (${usage.cached} cached), ${usage.output} out`] : []),
     ...(thread === undefined ? [] : [`thread:    ${printable(thread)}`]),
     ...(next ? [`next:      ${nextText(next)}`] : []),
+    ...(next?.because === undefined ? [] : [`because:   ${next.because}`]),
+    ...(next?.begun === undefined ? [] : [`begun:     ${new Date(next.begun).toISOString()}`]),
   ];
   return `\n${RULE}\n${lines.join('\n')}\n`;
 }
@@ -258,10 +268,14 @@ export async function readNextStep(
     /^(same thread|fresh thread)(?:, not before (\S+))?$/.exec(fieldIn(footer, 'next') ?? '') ?? [];
   if (where === undefined) return undefined;
   const notBefore = Date.parse(date ?? '');
+  const begun = Date.parse(fieldIn(footer, 'begun') ?? '');
+  const because = SHORTFALLS.find((word) => word === fieldIn(footer, 'because'));
   const thread = fieldIn(footer, 'thread') ?? '';
   return {
     in: where === 'same thread' ? 'same-thread' : 'fresh-thread',
     ...(Number.isNaN(notBefore) ? {} : { notBefore }),
+    ...(Number.isNaN(begun) ? {} : { begun }),
+    ...(because ? { because } : {}),
     ...(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(thread) ? { thread } : {}),
   };
 }
@@ -271,24 +285,10 @@ const fieldIn = (footer: string | undefined, name: string): string | undefined =
 
 async function readLastFooter(files: Files, path: string): Promise<string | undefined> {
   const TAIL_BYTES = 32_768; // a footer with all its warnings, in any script, is shorter
-  const stat = await lookAt(files, path);
-  if (!stat?.isFile()) return undefined;
-  let fd: number;
-  try {
-    fd = await files.open(path, READ);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'EACCES', 'EPERM', 'ELOOP')) return undefined;
-    throw error;
-  }
-  try {
-    const buffer = Buffer.alloc(TAIL_BYTES);
-    const from = Math.max(0, Number(stat.size) - TAIL_BYTES);
-    const length = await files.read(fd, buffer, from);
-    const tail = buffer.toString('utf8', 0, length);
-    const footer = tail.lastIndexOf(`\n${RULE}\n`);
-    const isHeaders = from === 0 && footer === tail.indexOf(`\n${RULE}\n`);
-    return footer < 0 || isHeaders ? undefined : tail.slice(footer);
-  } finally {
-    await files.close(fd);
-  }
+  const end = await readEnd(files, path, TAIL_BYTES);
+  if (!end) return undefined;
+  const tail = end.bytes.toString('utf8');
+  const footer = tail.lastIndexOf(`\n${RULE}\n`);
+  const isHeaders = end.isWhole && footer === tail.indexOf(`\n${RULE}\n`);
+  return footer < 0 || isHeaders ? undefined : tail.slice(footer);
 }

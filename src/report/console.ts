@@ -4,7 +4,7 @@ import { formatDuration } from '../core/duration.ts';
 import type { RunEvent, RunSummary } from '../core/event.ts';
 import { describeFailure, describeProblem, type EnvironmentProblem } from '../core/failure.ts';
 import { DEFAULT_PATTERN, type RunOptions } from '../core/options.ts';
-import type { Outcome } from '../core/outcome.ts';
+import { completedAs, type Outcome } from '../core/outcome.ts';
 import { headline, printable, shellPath, shellQuoted } from '../core/printable.ts';
 import type { Detail } from '../core/requests.ts';
 import type { Task } from '../core/task.ts';
@@ -139,7 +139,7 @@ class ConsoleReporter {
     switch (outcome.kind) {
       case 'succeeded':
         this.#unlessQuiet(
-          `✅ ${name} ${green('completed')} ${dim(`(${formatDuration(outcome.durationMs)})`)}`,
+          `✅ ${name} ${green(completedAs(outcome.checks))} ${dim(`(${formatDuration(outcome.durationMs)})`)}`,
         );
         this.#warnings(outcome.warnings);
         return this.#log(log);
@@ -206,7 +206,7 @@ class ConsoleReporter {
     const some = (n: number, words: string, colour: (text: string) => string = (text) => text) =>
       n > 0 ? [colour(`${n} ${words}`)] : [];
     const parts = [
-      summary.completed > 0 ? green(`${summary.completed} completed`) : '0 completed',
+      summary.completed > 0 ? green(`${summary.completed} ${this.#completed}`) : '0 completed',
       ...some(summary.alreadyCompleted, 'completed before'),
       summary.failed > 0 ? red(`${summary.failed} failed`) : '0 failed',
       ...some(summary.leftFailed, 'failed before and left alone', yellow),
@@ -230,6 +230,11 @@ class ConsoleReporter {
       ...(summary.usage.input + summary.usage.output > 0 ? [describeUsage(summary.usage)] : []),
     ];
     return `${bold('Summary:')} ${parts.join(', ')} ${dim(`· ${facts.join(' · ')}`)}`;
+  }
+
+  /** With --verify, what is completed by this run is verified: nothing else lets a task through. */
+  get #completed(): string {
+    return this.#run?.verify ? 'completed and verified' : 'completed';
   }
 
   #say(line: string): void {

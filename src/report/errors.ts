@@ -9,10 +9,12 @@ export function exitCodeOf(error: unknown): 2 | 3 | 70 {
   return error instanceof EnvironmentError || isStorageError(error) ? 3 : 70;
 }
 
-/** One line that says what is wrong, and one that says what to do; the stack only where a bug is looked for. */
+/** One line that says what is wrong, what a program said about it, and one that says what to do; the stack only where a bug is looked for. */
 export function errorText(error: unknown, verbose: boolean): string {
   const { message, hint } = explain(error);
   const lines = [`codex-worker: ${printable(message)}`];
+  if (error instanceof EnvironmentError && error.excerpt)
+    lines.push(printableText(error.excerpt).replaceAll(/^/gm, '  | '));
   if (hint !== undefined) lines.push(`  hint: ${printable(hint)}`);
   if (verbose && exitCodeOf(error) === 70 && error instanceof Error)
     lines.push(printableText(error.stack ?? ''));

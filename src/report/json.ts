@@ -10,7 +10,7 @@
  *   attempt-started   task…, attempt, claim, pid
  *   attempt-activity  task…, activity{kind, text}
  *   attempt-ended     task…, outcome succeeded|failed|returned|skipped|refused, then what that outcome knows:
- *                     attempt, durationMs, usage{input, cached, output}, warnings[], answer,
+ *                     attempt, durationMs, usage{input, cached, output}, warnings[], answer, checks[{kind, command?}],
  *                     failure{kind, message}, willRetry, reason{kind, message}, log
  *   retry-scheduled   task…, attempt, waitMs
  *   made-pending      task…: it failed as others did, and is as if it had not been tried

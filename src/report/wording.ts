@@ -34,6 +34,8 @@ export function describeReturn(reason: ReturnReason): string {
       return reason.limit.message;
     case 'thread-lost':
       return 'the thread of its earlier attempt is lost; it begins a new one';
+    case 'unverified':
+      return `${reason.why}; whether it is done is not known`;
     case 'environment':
       return describeProblem(reason.problem).message;
     default:

@@ -70,6 +70,13 @@ const FAILURES: readonly [Failure, NextAttempt, string][] = [
   [{ kind: 'log-too-large', bytes: 1_073_741_824 }, 'never', 'the agent printed more than 1024 MiB'],
   [{ kind: 'owner-died', times: 3 }, 'never', 'the worker died 3 times on this task'],
   [
+    { kind: 'verify-failed', command: 'npm test', code: 1, said: '3 tests fail' },
+    'same-thread',
+    'npm test failed with code 1: 3 tests fail',
+  ],
+  [{ kind: 'verify-failed', command: 'false', code: 1, said: '' }, 'same-thread', 'false failed with code 1'],
+  [{ kind: 'changed-nothing' }, 'same-thread', 'its agent changed no file'],
+  [
     { kind: 'worker-crashed', message: 'boom' },
     'fresh-thread',
     'a worker thread of codex-worker crashed: boom',
@@ -106,6 +113,11 @@ test('what stops a run is said with what to do about it', () => {
       { kind: 'bad-invocation', message: "unexpected argument '-s'" },
       "Codex refused its arguments: unexpected argument '-s'",
       /codex --version/,
+    ],
+    [
+      { kind: 'verify-not-started', command: 'npx tset', why: 'tset: not found' },
+      'could not run npx tset to verify a task: tset: not found',
+      /\/bin\/sh.*--cd.*127/,
     ],
     [{ kind: 'storage', message: 'ENOSPC' }, 'storage error: ENOSPC', /disk/],
   ];

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { newClaimId } from '../../src/core/claim.ts';
 import { markerOf } from '../../src/core/task.ts';
@@ -11,6 +20,7 @@ import {
   putResultAside,
   rawName,
   readHistory,
+  readVerifyOutput,
   type EndedKind,
 } from '../../src/io/earlier-attempts.ts';
 import { realFiles } from '../../src/io/files.ts';
@@ -184,10 +194,11 @@ test('of each task the newest 20 attempts are kept, with their raw events', asyn
   const { directory, put, ended } = place(t);
   const raw = `${directory.path}/.codex-worker/raw`;
   mkdirSync(raw);
+  const extensions = ['jsonl', 'stderr', 'verify'] as const;
   for (let attempt = 1; attempt <= 25; attempt++) {
     const path = (await put(attempt, 'retry')) ?? '';
     const claim = path.split('.').at(-3) ?? '';
-    for (const extension of attempt % 2 === 0 ? (['jsonl', 'stderr'] as const) : (['jsonl'] as const))
+    for (const extension of attempt % 2 === 0 ? extensions : extensions.slice(0, 1))
       writeFileSync(`${raw}/${rawName(TASK, attempt, claim, extension)}`, '');
   }
   await put(1, 'failed', 'other.md');
@@ -199,7 +210,7 @@ test('of each task the newest 20 attempts are kept, with their raw events', asyn
   assert.equal(readdirSync(ended).length, all, 'a dry run removed something');
   const removed = await pruneEnded(realFiles, directory, false, false);
   assert.deepEqual(removed.toSorted(), would.toSorted());
-  assert.equal(removed.length, 5 + 5 + 2);
+  assert.equal(removed.length, 5 + 5 + 2 + 2);
   assert.ok(removed.every((path) => /^(ended|raw)\/[0-9a-f]{16}\.[1-5]\./.test(path)));
   assert.deepEqual(
     [...attempts(raw)].sort((a, b) => a - b),
@@ -218,6 +229,31 @@ test('of each task the newest 20 attempts are kept, with their raw events', asyn
     [standing],
     'the raw events of a result that stands beside its task stay',
   );
+});
+
+test('of what a command printed about an attempt the end is read, and nothing through a link', async (t) => {
+  const { directory } = place(t);
+  const attempt = { task: TASK, attempt: 1, claim: newClaimId() };
+  const raw = `${directory.path}/.codex-worker/raw`;
+  const path = `${raw}/${rawName(TASK, 1, attempt.claim, 'verify')}`;
+  const read = (limit = 100) => readVerifyOutput(realFiles, directory, attempt, limit);
+  assert.equal(await read(), '', 'without the folder');
+  mkdirSync(raw);
+  assert.equal(await read(), '', 'without the file');
+  writeFileSync(path, '任务 is not done');
+  assert.equal(await read(), '任务 is not done');
+  assert.equal(await read(12), 'is not done'.padStart(12));
+  assert.equal(await read(14), ' is not done', 'it begins in the middle of a character');
+  rmSync(path);
+  writeFileSync(`${directory.path}/precious`, 'precious');
+  symlinkSync(`${directory.path}/precious`, path);
+  assert.equal(await read(), '', 'a link');
+  rmSync(path);
+  mkdirSync(path);
+  assert.equal(await read(), '', 'a directory');
+  renameSync(raw, `${directory.path}/elsewhere`);
+  symlinkSync(`${directory.path}/elsewhere`, raw);
+  await assert.rejects(read(), /leads to .*elsewhere/);
 });
 
 test('when nothing was ever put aside there is nothing to prune', async (t) => {

@@ -12,6 +12,7 @@ import {
   mirrorStandIn,
   readLogHeader,
   readLogOutcome,
+  readNextStep,
   RunningLog,
 } from '../../src/io/result-log.ts';
 import { footerOf } from '../rig/footer.ts';
@@ -107,6 +108,22 @@ test('a log reads as what the agent did: header, commands with their exit codes,
   assert.deepEqual(await readLogHeader(realFiles, log.path), { attempt: 3, claim, promptSha256: SHA });
   assert.equal(await readLogOutcome(realFiles, log.path), 'completed');
   assert.equal(await isOwnLog(realFiles, log.path), true);
+});
+
+test('what was checked stands in the log, and what the next attempt is to know is read from it', async (t) => {
+  const { log, header, text } = await openLog(t);
+  header();
+  const next = { in: 'same-thread', because: 'verify-failed', begun: 1_700_000_000_000 } as const;
+  const thread = '01a204f5-4bd6-7433-91fd-1e4d876a80fd';
+  log.footer({ ...footerOf('failed, will be tried again: npm test failed'), thread, next });
+  assert.match(text(), /^because: +verify-failed\nbegun: +2023-11-14T22:13:20\.000Z$/m);
+  assert.deepEqual(await readNextStep(realFiles, log.path), { ...next, thread });
+
+  const { log: last, header: begin, text: all } = await openLog(t);
+  begin();
+  const checks = [{ kind: 'changes' }, { kind: 'verify', command: 'npm test\noutcome: failed' }] as const;
+  last.footer({ ...footerOf('completed, verified'), checks });
+  assert.match(all(), /^outcome: +completed, verified\nchecked: +changes\nchecked: +npm test\nduration: /m);
 });
 
 test('a log knows its own size and checksum at any moment, and is private', async (t) => {

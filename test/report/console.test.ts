@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { NO_USAGE } from '../../src/core/outcome.ts';
 import type { RunEvent } from '../../src/core/event.ts';
 import type { Detail } from '../../src/core/requests.ts';
 import { createConsoleReporter, createPaint } from '../../src/report/console.ts';
@@ -30,6 +31,18 @@ const line = (event: RunEvent, detail?: Detail) => said([event], detail).out;
 describe('one line for each task that ends', () => {
   test('a completed task begins as the seed prints it, and has its time', () => {
     assert.equal(line(ended('fix-auth.md', succeeded())), '✅ fix-auth.md completed (12.3s)\n');
+  });
+
+  test('what is known of a completed task beyond the word of Codex is said', () => {
+    const changes = { kind: 'changes' } as const;
+    const verify = { kind: 'verify', command: 'npm test' } as const;
+    for (const [checks, word] of [
+      [[], 'completed'],
+      [[changes], 'completed, with changes'],
+      [[verify], 'completed, verified'],
+      [[changes, verify], 'completed, verified'],
+    ] as const)
+      assert.equal(line(ended('a.md', succeeded({ checks }))), `✅ a.md ${word} (12.3s)\n`);
   });
 
   test('a failed task says what Codex said', () => {
@@ -189,6 +202,15 @@ describe('nothing that a task, a name or a model says reaches the terminal raw',
       { kind: 'held', task: evil, why: HOSTILE, hint: HOSTILE },
       { kind: 'attempt-activity', task: evil, activity: { kind: 'message', text: HOSTILE } },
       { kind: 'stopped', problem: { kind: 'quota', message: HOSTILE } },
+      { kind: 'stopped', problem: { kind: 'verify-not-started', command: HOSTILE, why: HOSTILE } },
+      ended(HOSTILE, failed({ kind: 'verify-failed', command: HOSTILE, code: 1, said: HOSTILE })),
+      ended(HOSTILE, {
+        kind: 'returned',
+        attempt: 1,
+        durationMs: 1,
+        usage: NO_USAGE,
+        reason: { kind: 'unverified', why: HOSTILE },
+      }),
       { kind: 'dry-run', task: evil, command: ['codex', HOSTILE], promptBytes: 1 },
       { kind: 'attempt-ended', task: evil, outcome: succeeded(), log: HOSTILE },
       {

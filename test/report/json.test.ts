@@ -34,14 +34,15 @@ test('every event is one line with its kind and its time, and those of a task na
 
 test('the shape of an ended attempt is a promise', () => {
   const [success, failure] = lines(
-    ended('a.md', succeeded()),
+    ended('a.md', succeeded({ checks: [{ kind: 'changes' }, { kind: 'verify', command: 'npm test' }] })),
     ended('b.md', failed({ kind: 'timed-out', afterMs: 5_000, doing: { kind: 'unknown' } })),
   );
   const at = '"at":"2026-11-22T10:00:00.000Z"';
   assert.equal(
     success,
     `{"event":"attempt-ended",${at},"task":"a.md","directory":"/tasks","name":"a.md","outcome":"succeeded","attempt":1,` +
-      '"durationMs":12300,"usage":{"input":100,"cached":0,"output":10},"warnings":[],"answer":"Done."}',
+      '"durationMs":12300,"usage":{"input":100,"cached":0,"output":10},"warnings":[],"answer":"Done.",' +
+      '"checks":[{"kind":"changes"},{"kind":"verify","command":"npm test"}]}',
   );
   assert.equal(
     failure,
@@ -95,6 +96,7 @@ test('the results file has each task once, with the sums of its attempts, and ap
       usage: { input: 100, cached: 0, output: 10 },
       warnings: [],
       answer: 'Done.',
+      checks: [],
       attempts: 2,
     },
   ]);

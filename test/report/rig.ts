@@ -76,6 +76,7 @@ export function succeeded(fields: Partial<Extract<Outcome, { kind: 'succeeded' }
     usage,
     warnings: [],
     answer: 'Done.',
+    checks: [],
     ...fields,
   };
 }

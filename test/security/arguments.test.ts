@@ -31,6 +31,17 @@ test('names and texts that look like options or commands are given to no shell a
   assert.ok(!(await bench.ls('..')).includes('pwned'));
 });
 
+test('nothing of a task is part of the command of --verify: its name is in the environment, whatever it is', async (t) => {
+  const { bench, env } = await makeScripted(t);
+  for (const name of TRAPS) await bench.write(name, `$(touch pwned)\n`);
+  const verify = `[ -f "$CODEX_WORKER_TASK" ] && printf '%s\\n' "\${CODEX_WORKER_TASK##*/}" >>'${bench.scratch}/verified'`;
+  const { code, stdout, stderr } = await bench.run(['-c', '2', '--verify', verify], { env });
+  assert.equal(code, 0, stdout + stderr);
+  assert.deepEqual((await bench.read('../verified')).trim().split('\n').sort(), TRAPS.toSorted());
+  assert.ok(!(await bench.ls()).includes('pwned'));
+  assert.ok(!(await bench.ls('..')).includes('pwned'));
+});
+
 test('a command that is proposed for a task can be pasted into a shell, whatever the name of the task', async (t) => {
   const { bench, env } = await makeScripted(t);
   for (const name of TRAPS) {

@@ -56,6 +56,7 @@ const SITES: Readonly<Record<string, readonly string[]>> = {
   'src/engine/attempt.ts': ['files.link( a name'],
   'src/engine/pool.ts': ['open( no file'],
   'src/engine/settle.ts': ['files.open( looked at'],
+  'src/engine/verify.ts': ['files.open( kernel'],
   'src/io/break-right.ts': ['files.link( a name', 'files.open( exclusive'],
   'src/io/earlier-attempts.ts': ['files.rename( a name'],
   'src/io/file-system.ts': [
@@ -87,6 +88,7 @@ const SITES: Readonly<Record<string, readonly string[]>> = {
     'files.mkdir( a name',
     'files.open( looked at', // a directory, for its fsync
     'files.open( looked at', // readSmall
+    'files.open( looked at', // readEnd
     'files.open( looked at', // amend
   ],
   'src/io/journal.ts': ['files.open( looked at', 'files.open( exclusive', 'files.open( looked at'],
@@ -97,7 +99,7 @@ const SITES: Readonly<Record<string, readonly string[]>> = {
     'readFileSync( kernel',
     'readFileSync( kernel',
   ],
-  'src/io/result-log.ts': ['files.open( exclusive', 'files.open( looked at'],
+  'src/io/result-log.ts': ['files.open( exclusive'],
   'src/io/rollout.ts': ['files.open( looked at'],
   'src/report/results-file.ts': ['writeFile( exclusive', 'rename( a name', 'rm( a name'],
 };
