@@ -17,7 +17,7 @@ import {
 import { EnvironmentError, errnoOf, UsageError } from './core/errors.ts';
 import type { Actions } from './core/requests.ts';
 import { errorText, exitCodeOf } from './report/errors.ts';
-import { openTerminal } from './report/terminal.ts';
+import { openTerminal, outAtOnce } from './report/terminal.ts';
 import { packageVersion } from './version.ts';
 
 /**
@@ -37,6 +37,16 @@ class ExactCAC extends CAC {
     if (complaint) this.#complaints.set(command, complaint);
     // '!' is cac's name for the default command; a path of that name is still a path.
     return { args: args.map((arg) => (arg === '!' ? './!' : arg)), options };
+  }
+
+  override outputHelp(): void {
+    const { info } = console;
+    console.info = (text: string) => outAtOnce(`${text}\n`);
+    try {
+      super.outputHelp();
+    } finally {
+      console.info = info;
+    }
   }
 
   throwComplaint(): void {
@@ -106,7 +116,7 @@ export async function execute(
   cli.parse(['node', 'codex-worker', ...args], { run: false });
   if (cli.options['help'] === true) return 0;
   if (cli.options['version'] === true) {
-    console.info(packageVersion());
+    outAtOnce(`${packageVersion()}\n`);
     return 0;
   }
   cli.throwComplaint();

@@ -1,5 +1,6 @@
 /** The only door to standard output and standard error. */
-import { errnoOf, isErrno } from '../core/errors.ts';
+import { writeSync } from 'node:fs';
+import { EnvironmentError, errnoOf, isErrno } from '../core/errors.ts';
 
 export interface Terminal {
   readonly out: (text: string) => void;
@@ -25,6 +26,29 @@ export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
     canAsk: process.stdin.isTTY && process.stderr.isTTY,
     columns: () => process.stderr.columns ?? 80,
   };
+}
+
+/**
+ * A short text to standard output without the stream for it, whose making takes longer than all the rest of `--help`. Throws
+ * EnvironmentError when it cannot be written whole.
+ */
+export function outAtOnce(text: string): void {
+  const bytes = Buffer.from(text);
+  for (let done = 0; done < bytes.length;) {
+    try {
+      done += writeSync(1, bytes, done);
+    } catch (error) {
+      if (isErrno(error, 'EPIPE', 'EIO')) return; // its reader has seen enough
+      if (!isErrno(error, 'EAGAIN'))
+        throw new EnvironmentError(
+          `standard output is incomplete: ${errnoOf(error)}`,
+          'look at where it is written to',
+          { cause: error },
+        );
+      process.stdout.write(bytes.subarray(done)); // a pipe that is full, and that somebody else has made not to wait
+      return;
+    }
+  }
 }
 
 /** https://no-color.org and https://force-color.org: set and not empty decides; otherwise a terminal gets colours. */

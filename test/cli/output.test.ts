@@ -44,6 +44,25 @@ test(
   },
 );
 
+for (const argument of ['--help', '--version'])
+  test(
+    `${argument} into a disk that is full is an error`,
+    { skip: process.platform !== 'linux' && 'there is no /dev/full' },
+    async () => {
+      const { open } = await import('node:fs/promises');
+      await using full = await open('/dev/full', 'w');
+      const child = spawn(process.execPath, ['--import', TSX, CLI, argument], {
+        env: { PATH: process.env['PATH'] },
+        stdio: ['ignore', full.fd, 'pipe'],
+      });
+      assert.ok(child.stderr);
+      const complaint = text(child.stderr);
+      const [code] = (await once(child, 'close')) as [number | null];
+      assert.equal(code, 3);
+      assert.match(await complaint, /^codex-worker: standard output is incomplete: ENOSPC\n {2}hint: /);
+    },
+  );
+
 test('a pipe gets no colours, in continuous integration neither', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'codex-worker-output-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
