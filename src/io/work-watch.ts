@@ -18,7 +18,7 @@ interface Snapshot {
   readonly carriers: readonly { readonly pid: number; readonly environment: string }[];
 }
 
-/** The agents of a thread share their looks: one reads all processes, about 20 µs for each. */
+/** The agents of a thread share their looks: one reads all processes, about 40 µs for each. */
 const snapshots = new WeakMap<ProcessTable, Snapshot>();
 
 function snapshotOf(table: ProcessTable, maxAgeMs: number): Snapshot {

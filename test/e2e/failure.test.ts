@@ -83,8 +83,11 @@ test('a model that never answers runs into --timeout, every time', async (t) => 
   const { code, stdout } = await bench.run(['--timeout', '2s', '--retries', '1']);
 
   assert.equal(code, 1);
-  assert.match(stdout, /^🔁 mute\.md attempt 1 failed: timed out after 2\.0s; retrying in /m);
-  assert.match(stdout, /^❌ mute\.md failed: timed out after 2\.0s \(2\.\ds\)$/m);
+  assert.match(
+    stdout,
+    /^🔁 mute\.md attempt 1 failed: timed out after 2\.0s, waiting for the model; retrying in /m,
+  );
+  assert.match(stdout, /^❌ mute\.md failed: timed out after 2\.0s, waiting for the model \(2\.\ds\)$/m);
   assert.equal(bench.server.starts('Mute.\n[[hang]]'), 2);
   assert.deepEqual(await bench.leftovers(), []);
 });
@@ -102,7 +105,7 @@ test('a command that runs too long is ended with all that it started', async (t)
   const { code, stdout } = await run.ended();
 
   assert.equal(code, 1);
-  assert.match(stdout, /^❌ slow\.md failed: timed out after 6\.0s/m);
+  assert.match(stdout, /^❌ slow\.md failed: timed out after 6\.0s, in the command: /m);
   assert.match(await bench.read('failed_exec_log-slow.md.txt'), /^\$ .*sleep 6001/m);
   assert.deepEqual(await bench.leftovers(), []);
 });
