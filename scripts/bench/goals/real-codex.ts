@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { makeCodexHome, codexLauncher } from '../../../test/rig/codex-home.ts';
+import { findCodex } from '../../../src/io/codex.ts';
 import { startModelServer } from '../../../test/rig/model-server.ts';
 import type { Bench } from '../bench.ts';
 import { figureOf, hold, type Contestant } from '../contest.ts';
@@ -7,7 +8,7 @@ import { ours, OURS, parallel, PARALLEL } from '../contestants.ts';
 import { limitAt, type Findings, type Goal, type Limit } from '../goal.ts';
 import type { Run } from '../measure.ts';
 import { SAMPLE_EVERY_MS } from '../process-memory.ts';
-import { makeTasks } from '../task-directory.ts';
+import { expectResults, isPeersLog, makeTasks, type Tasks } from '../task-directory.ts';
 
 const CONCURRENCY = 4;
 const limits: readonly Limit[] = [
@@ -26,6 +27,26 @@ export const realCodex: Goal = {
   measure,
 };
 
+const ALONE = 'Codex alone, by xargs';
+
+/** What nobody can undercut: the native Codex itself, started by a loop that keeps nothing but its output. */
+function alone(newTasks: () => Tasks, codex: string): Contestant {
+  return {
+    name: ALONE,
+    kind: 'limit',
+    prepare: () => {
+      const tasks = newTasks();
+      const script = `exec ${codex} < "$0" > "$0.log" 2> "$0.err"`;
+      return {
+        argv: ['xargs', '-a', tasks.names, '-P', String(CONCURRENCY), '-n', '1', 'sh', '-c', script],
+        cwd: tasks.directory,
+        check: () => expectResults(tasks, isPeersLog),
+        garbage: tasks.root,
+      };
+    },
+  };
+}
+
 async function measure(bench: Bench): Promise<Findings> {
   await using server = await startModelServer();
   const count = bench.size(200, 4);
@@ -38,7 +59,9 @@ async function measure(bench: Bench): Promise<Findings> {
       homes.push(await makeCodexHome(join(bench.newDirectory(bench.mainPlace), 'codex'), server.url));
   };
   const atHome = (run: Run): Run => ({ ...run, env: { ...run.env, ...homes.pop() } });
-  const codex = `${codexLauncher} exec --json --skip-git-repo-check -s read-only -m o4-mini -`;
+  const args = 'exec --json --skip-git-repo-check -s read-only -m o4-mini -';
+  const codex = `${codexLauncher} ${args}`;
+  const { command } = await findCodex({ CODEX_CMD: codexLauncher }, process.cwd());
   const reference = parallel(bench, newTasks, CONCURRENCY, () => codex);
   const contestant = ours(bench, newTasks, CONCURRENCY);
   const withHome = (one: Contestant, env: NodeJS.ProcessEnv = {}): Contestant => ({
@@ -51,10 +74,13 @@ async function measure(bench: Bench): Promise<Findings> {
   const rules = {
     place: bench.mainPlace,
     reference: withHome(reference),
-    contestants: [withHome(contestant, { CODEX_CMD: codexLauncher })],
+    contestants: [
+      withHome(contestant, { CODEX_CMD: codexLauncher }),
+      withHome(alone(newTasks, `${command} ${args}`)),
+    ],
   };
   const rounds = bench.rounds(3);
-  await fillHomes(4 * rounds);
+  await fillHomes(8 * rounds); // two contests; beside each contestant runs the reference
   const timed = await hold(bench, { ...rules, title: `${count} tasks with the real Codex`, rounds });
   const title = `${count} tasks with the real Codex, memory of all processes`;
   const sampled = await hold(bench, { ...rules, title, rounds, about: 'memory', sampleMemory: true });
