@@ -107,6 +107,8 @@ export const EVERY_EVENT: readonly RunEvent[] = [
   }),
   ended('d.md', { kind: 'skipped', reason: 'already-claimed' }),
   ended('e.md', { kind: 'refused', why: 'is a symbolic link' }),
+  { kind: 'made-pending', task: task('b.md') },
+  { kind: 'dispatch-ended', why: { kind: 'failures', message: 'three', hint: 'look' }, running: 1 },
   { kind: 'reaped', task: task('f.md'), owner: OWNER, result: { kind: 'given-back' } },
   {
     kind: 'held',
