@@ -14,6 +14,8 @@ export interface TaskStatus {
   readonly orphans?: readonly number[];
   /** For a failed task: the reason in its log, one line. */
   readonly reason?: string;
+  /** For a completed task: what its log says was checked, in words. */
+  readonly checked?: string;
   /** The log to read: the mirror of a running task, or its result. */
   readonly log?: string;
 }

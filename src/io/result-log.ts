@@ -258,6 +258,11 @@ export async function readLogOutcome(files: Files, path: string): Promise<string
   return fieldIn(await readLastFooter(files, path), 'outcome');
 }
 
+/** What is known of a completed task beyond Codex's word, as its log says it (`verified`); `undefined` when that is nothing. */
+export async function readChecked(files: Files, path: string): Promise<string | undefined> {
+  return /^completed, (verified|with changes)$/.exec((await readLogOutcome(files, path)) ?? '')?.[1];
+}
+
 /** What an attempt left to the next; `undefined` when its log says nothing of that, or is not there or not readable. */
 export async function readNextStep(
   files: Files,

@@ -68,7 +68,7 @@ function taskLine(status: TaskStatus, paint: Paint, now: Date): string {
 }
 
 function detailOf(status: TaskStatus, now: Date): string {
-  if (status.state !== 'in-progress') return status.reason ? headline(status.reason) : '';
+  if (status.state !== 'in-progress') return headline(status.reason ?? status.checked ?? '');
   const ago = (iso: string) => formatDuration(now.getTime() - Date.parse(iso));
   const orphans = status.orphans ?? [];
   return [

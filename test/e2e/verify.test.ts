@@ -41,6 +41,8 @@ test('a task is completed when Codex says so and the command succeeds, in the di
   assert.match(log, /^outcome: +completed, verified$/m);
   assert.match(log, /^checked: +grep -q good state\.txt/m);
   assert.ok(log.includes(`\n  of ${join(bench.tasks, 'a.md')}\n  (exit 0: `), log);
+  assert.match((await bench.run(['status', '--detailed'])).stdout, /^Completed +a\.md: verified$/m);
+  assert.match((await bench.run(['status', '--json'])).stdout, /"checked": "verified"/);
   assert.deepEqual(await bench.leftovers(), []);
 });
 
@@ -52,6 +54,7 @@ test('without a command a task is completed, and not verified', async (t) => {
   assert.match(log, /^outcome: +completed$/m);
   assert.doesNotMatch(log, /^checked:/m);
   assert.match(stdout, /"outcome":"succeeded".*"checks":\[\]/);
+  assert.match((await bench.run(['status', '--detailed'])).stdout, /^Completed +a\.md$/m);
 });
 
 test('where the command fails, the same thread goes on with what it printed, and repairs it', async (t) => {

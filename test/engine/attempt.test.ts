@@ -10,7 +10,7 @@ import { realFiles, type Files } from '../../src/io/files.ts';
 import { errno, filesWith, taskDirectory } from '../io/rig.ts';
 import { scratch } from '../rig/scratch.ts';
 
-function attemptWith(t: TestContext, files: Files) {
+function attemptWith(t: TestContext, files: Files, more: Partial<AttemptOrder> = {}) {
   const path = scratch(t);
   const command = `${scratch(t)}/agent`;
   writeFileSync(command, '#!/bin/sh\ncat\n');
@@ -26,6 +26,7 @@ function attemptWith(t: TestContext, files: Files) {
     settings: { mode: 'read-only', model: 'a-model', workingDirectory: path, codexConfig: [] },
     retries: 0,
     by: 'a test',
+    ...more,
   };
   const ports = { tell: () => {}, aborted: new AbortController().signal, env: process.env };
   return {
@@ -127,5 +128,31 @@ for (const code of ['EACCES', 'EINTR']) {
     assert.ok(end.kind === 'returned' && end.reason.kind === 'environment', JSON.stringify(end));
     assert.equal(end.reason.problem.kind, 'storage');
     assert.deepEqual(markers(), []);
+  });
+}
+
+for (const verb of ['open', 'appendSync'] as const) {
+  test(`a disk that refuses what the command of --verify prints (${verb}) gives the task back, and fails it not`, async (t) => {
+    let fdOfIt: number | undefined;
+    const files = filesWith({
+      open: async (path, flags, mode) => {
+        const isIt = path.endsWith('.verify');
+        if (isIt && verb === 'open') throw errno('EIO');
+        const fd = await realFiles.open(path, flags, mode);
+        if (isIt) fdOfIt = fd;
+        return fd;
+      },
+      appendSync: (fd, bytes) => {
+        if (fd === fdOfIt) throw errno('ENOSPC');
+        realFiles.appendSync(fd, bytes);
+      },
+    });
+    const verify = { command: 'echo it is done; sleep 600', timeoutMs: 60_000 };
+    const { outcome, markers, ended } = attemptWith(t, files, { verify });
+    const end = await outcome;
+    assert.ok(end.kind === 'returned' && end.reason.kind === 'environment', JSON.stringify(end));
+    assert.equal(end.reason.problem.kind, 'storage');
+    assert.deepEqual(markers(), []);
+    assert.deepEqual(ended(), ['interrupted']);
   });
 }
