@@ -3,6 +3,7 @@ import { checkDirectory, checkGivenPaths } from './commands/given-paths.ts';
 import { clean } from './commands/clean.ts';
 import { doctor } from './commands/doctor.ts';
 import { checkOpenFiles } from './commands/open-files.ts';
+import { pause, resume } from './commands/pause.ts';
 import { reset } from './commands/reset.ts';
 import { run } from './commands/run.ts';
 import { status } from './commands/status.ts';
@@ -15,6 +16,7 @@ import {
   flag,
   model,
   patterns,
+  pauseOptions,
   resetOptions,
   runInvocation,
   type Actions,
@@ -26,6 +28,7 @@ import { doctorText } from './report/doctor.ts';
 import { checkResultsFile } from './report/results-file.ts';
 import { openRunReporter } from './report/run.ts';
 import { statusJson, statusText } from './report/status-table.ts';
+import { pausedText, resumedText } from './report/pause.ts';
 import { openTerminal } from './report/terminal.ts';
 import { tidyText } from './report/tidy.ts';
 import { packageVersion } from './version.ts';
@@ -63,6 +66,26 @@ export const ACTIONS: Actions = {
     const { terminal, paint } = openPainted(env);
     const view = { detailed: isDetailed, paint, now: new Date() };
     terminal.out(isJson ? statusJson(report) : statusText(report, view));
+    return 0;
+  },
+
+  async pause(invocation) {
+    const { paths, bag, env, cwd } = invocation;
+    const options = pauseOptions(bag);
+    await checkPaths(invocation, true);
+    const report = await pause({ paths, cwd, ...options, version: packageVersion() });
+    const { terminal, paint } = openPainted(env);
+    terminal.out(pausedText(report, paint));
+    return 0;
+  },
+
+  async resume(invocation) {
+    const { paths, bag, env, cwd } = invocation;
+    const chosen = patterns(bag);
+    await checkPaths(invocation, false);
+    const report = await resume({ paths, patterns: chosen, cwd });
+    const { terminal, paint } = openPainted(env);
+    terminal.out(resumedText(report, paint));
     return 0;
   },
 

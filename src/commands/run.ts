@@ -10,8 +10,10 @@ import { Coordinator } from '../engine/coordinator.ts';
 import { Drain } from '../engine/drain.ts';
 import { findStrays, lookFirst } from '../engine/first-look.ts';
 import { tidy } from '../engine/janitor.ts';
+import { Pauses } from '../engine/pauses.ts';
 import type { AttemptPool } from '../engine/pool.ts';
 import { verifyFirst } from '../engine/verify-first.ts';
+import { whenItIs } from '../engine/stop-at.ts';
 import { realWorld, type World } from '../engine/world.ts';
 import { runTool } from '../io/child.ts';
 import { codexArguments, findCodex, type CodexCommand } from '../io/codex.ts';
@@ -37,6 +39,12 @@ export interface RunRequest {
 
 /** How long an abort may take before the process leaves all the same: the ladder, the sweep, and some for the disk. */
 const ABORT_PATIENCE_MS = 30_000;
+
+const TIME_UP: DispatchEnd = {
+  kind: 'time-up',
+  message: 'the time that this run was given is over',
+  hint: 'to go on, start the same command again',
+};
 
 /** Resolves with the exit code. Throws UsageError and EnvironmentError before anything is claimed. */
 export async function run(request: RunRequest, emit: (event: RunEvent) => void): Promise<number> {
@@ -142,13 +150,15 @@ async function drainTasks(
       setTimeout(() => process.exit(drain.exitCode), ABORT_PATIENCE_MS).unref();
     },
   });
+  const by = `codex-worker ${version}`;
   const coordinator: Coordinator = new Coordinator(world, {
     run: randomBytes(8).toString('hex'),
     ...work,
     ...(isAsListed && { listings }),
     options,
     codexVersion,
-    by: `codex-worker ${version}`,
+    by,
+    pauses: new Pauses(world, { directories: work.directories, by, emit }),
     emit,
     drainState: () => drain.state,
     attempt: async (order, onNews) => {
@@ -158,6 +168,7 @@ async function drainTasks(
       return outcome;
     },
   });
+  using _clock = whenItIs(world, options.stopAt, () => coordinator.endDispatch(TIME_UP));
   const { summary, problem, ended } = await coordinator.run();
   await threads.close();
   const exitCode = drain.exitCode ?? exitCodeOf(summary, problem, ended);
@@ -298,6 +309,7 @@ async function dryRun(
     reaped: 0,
     warnings: 0,
     durationMs: world.uptimeMs() - startedAt,
+    pausedMs: 0,
     usage: NO_USAGE,
   };
   emit({ kind: 'run-finished', summary, exitCode });

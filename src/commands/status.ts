@@ -1,7 +1,8 @@
 /** `codex-worker status`: what `ls` shows, counted, and with what the lock files and logs say. It only ever reads. */
 import { InvariantError } from '../core/errors.ts';
 import type { Holder } from '../core/event.ts';
-import type { StatusReport, TaskStatus } from '../core/reports.ts';
+import { isInForce } from '../core/pause.ts';
+import type { PausedDirectory, PauseReport, StatusReport, TaskStatus } from '../core/reports.ts';
 import { byNaturalOrder, markerOf, stateOf, type Task, type TaskState } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { judgeLock, type Verdict } from '../engine/reaper.ts';
@@ -10,8 +11,10 @@ import { realWorld, type World } from '../engine/world.ts';
 import { survivors } from '../io/sweep.ts';
 import { describeDirectory } from '../io/file-system.ts';
 import { readLock } from '../io/lock-file.ts';
+import { readPause } from '../io/pause-file.ts';
 import { readChecked, readLogOutcome } from '../io/result-log.ts';
 import { discover, type TaskDirectory } from '../io/task-directory.ts';
+import { relative } from 'node:path';
 
 export interface StatusRequest {
   readonly paths: readonly string[];
@@ -27,7 +30,7 @@ const LOGS_AT_ONCE = 16;
 /** Throws UsageError for a path that does not exist. */
 export async function status({ paths, patterns, cwd, detailed }: StatusRequest): Promise<StatusReport> {
   const world = realWorld();
-  const { tasks, refused, listings } = await discover(world.files, paths, patterns, cwd);
+  const { tasks, refused, listings, directories: places } = await discover(world.files, paths, patterns, cwd);
   const counts: Record<TaskState, number> = { pending: 0, 'in-progress': 0, completed: 0, failed: 0 };
   const states = new Map<Task, TaskState>();
   for (const task of detailed ? tasks.toSorted(byNaturalOrder) : tasks) {
@@ -50,7 +53,19 @@ export async function status({ paths, patterns, cwd, detailed }: StatusRequest):
     together = [];
   }
   statuses.push(...(await Promise.all(together)));
-  return { counts, total: tasks.length, tasks: statuses, refused };
+  const paused = await pausesIn(world, [...places.keys()], cwd);
+  return { counts, total: tasks.length, tasks: statuses, refused, paused };
+}
+
+async function pausesIn(world: World, paths: readonly string[], cwd: string): Promise<PauseReport> {
+  const now = world.now().getTime();
+  const directories: PausedDirectory[] = [];
+  for (const path of paths) {
+    const read = await readPause(world.files, { path }, now);
+    if (read.kind === 'pause' && isInForce(read.pause, now))
+      directories.push({ directory: path, label: relative(cwd, path) || '.', pause: read.pause });
+  }
+  return { directories, now };
 }
 
 async function describe(

@@ -8,7 +8,7 @@ import {
   MAX_RETRIES,
 } from './options.ts';
 
-export const COMMANDS = ['run', 'status', 'clean', 'reset', 'doctor'] as const;
+export const COMMANDS = ['run', 'status', 'pause', 'resume', 'clean', 'reset', 'doctor'] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 /** `flags` is in the notation of cac: `-m, --model <name>`. */
@@ -116,6 +116,8 @@ const RUN: CommandRow = {
       description: 'Dispatch no more once so many tasks failed',
       default: 'three in a row that fail alike',
     },
+    { flags: '--stop-at <time>', description: 'Dispatch no more from then on: 07:30' },
+    { flags: '--for <duration>', description: 'The same, after so long' },
     { flags: '-y, --yes', description: 'Do not ask before --mode danger-full-access' },
     { flags: '-q, --quiet', description: 'Print only failures and the summary' },
     { flags: '-o, --output-json <file>', description: 'Write the results of this run to a file, as JSON' },
@@ -146,6 +148,31 @@ const STATUS: CommandRow = {
     'codex-worker status tasks/ --detailed                which task failed, and why',
     "codex-worker status tasks/ --json | jq '.counts'     for a script",
   ],
+};
+
+const PAUSE: CommandRow = {
+  usage: 'pause [paths…] [options]',
+  summary: 'Let nobody start another agent in these directories, from any terminal. What is on goes on.',
+  takesPaths: true,
+  options: [
+    PATTERN,
+    { flags: '--for <duration>', description: 'Over after so long', default: 'until resume' },
+    { flags: '--until <time>', description: 'Over then: 07:30' },
+    { flags: '--reason <text>', description: 'What the others are told' },
+  ],
+  examples: [
+    'codex-worker pause                                   until codex-worker resume',
+    'codex-worker pause tasks/ --for 2h                   the runs on tasks/ wait, and go on by themselves',
+    "codex-worker pause tasks/ --until 07:30 --reason 'the build machine is needed'",
+  ],
+};
+
+const RESUME: CommandRow = {
+  usage: 'resume [paths…] [options]',
+  summary: 'End a pause, whoever made it: a person, or a usage limit that was met.',
+  takesPaths: true,
+  options: [PATTERN],
+  examples: ['codex-worker resume', 'codex-worker resume tasks/'],
 };
 
 const CLEAN: CommandRow = {
@@ -204,6 +231,8 @@ const DOCTOR: CommandRow = {
 export const COMMAND_TABLE: Readonly<Record<CommandName, CommandRow>> = {
   run: RUN,
   status: STATUS,
+  pause: PAUSE,
+  resume: RESUME,
   clean: CLEAN,
   reset: RESET,
   doctor: DOCTOR,

@@ -1,6 +1,7 @@
 /** Everything that can be said about a run. Every reporter is an exhaustive switch over `RunEvent`. */
 import type { ProcessIdentity } from './claim.ts';
 import type { EnvironmentProblem } from './failure.ts';
+import type { Pause } from './pause.ts';
 import type { Outcome, Usage } from './outcome.ts';
 import type { RunOptions } from './options.ts';
 import type { Refusal, Task, TaskState } from './task.ts';
@@ -47,6 +48,8 @@ export interface RunSummary {
   readonly reaped: number;
   readonly warnings: number;
   readonly durationMs: number;
+  /** How much of that it was paused. */
+  readonly pausedMs: number;
   readonly usage: Usage;
 }
 
@@ -98,6 +101,18 @@ export type RunEvent =
   | { readonly kind: 'aborting'; readonly running: number; readonly signal: string }
   | { readonly kind: 'stopped'; readonly problem: EnvironmentProblem }
   | { readonly kind: 'dispatch-ended'; readonly why: DispatchEnd; readonly running: number }
+  /** Nothing is started; `now` is when it was said, ms since 1970. A pause that is renewed is said again. */
+  | { readonly kind: 'paused'; readonly pause: Pause; readonly now: number }
+  /** This run tries whether the limit is lifted, with one task. */
+  | { readonly kind: 'probing'; readonly task: Task }
+  | { readonly kind: 'resumed'; readonly forMs: number }
+  /** As many attempts at once as the server bears, of as many as were asked for. */
+  | {
+      readonly kind: 'level';
+      readonly level: number;
+      readonly of: number;
+      readonly why: 'rate-limited' | 'grown';
+    }
   | {
       readonly kind: 'dry-run';
       readonly task: Task;

@@ -48,7 +48,6 @@ export type EnvironmentProblem =
   | { readonly kind: 'not-logged-in'; readonly message: string }
   | { readonly kind: 'model-refused'; readonly model: string; readonly message: string }
   | { readonly kind: 'unreachable'; readonly message: string }
-  | { readonly kind: 'usage-limit'; readonly message: string }
   | { readonly kind: 'quota'; readonly message: string }
   | { readonly kind: 'sandbox-unusable'; readonly message: string }
   | { readonly kind: 'bad-invocation'; readonly message: string }
@@ -138,11 +137,6 @@ export function describeProblem(problem: EnvironmentProblem): { message: string;
       return {
         message: `Codex could not reach the model's server: ${problem.message}`,
         hint: 'look at the network, then start the same command again; --retries waits for short breaks',
-      };
-    case 'usage-limit':
-      return {
-        message: problem.message,
-        hint: 'start the same command again once the limit is reset; nothing is lost',
       };
     case 'quota':
       return {

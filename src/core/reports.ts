@@ -1,5 +1,6 @@
 /** What the commands other than `run` return: data, which `report/` renders for people or as JSON. */
 import type { Holder } from './event.ts';
+import type { Pause } from './pause.ts';
 import type { Refusal, Task, TaskState } from './task.ts';
 
 export interface TaskStatus {
@@ -26,6 +27,20 @@ export interface StatusReport {
   /** In natural order; none unless they were asked for. */
   readonly tasks: readonly TaskStatus[];
   readonly refused: readonly Refusal[];
+  /** Directories in which nobody starts anything, and when that was read. */
+  readonly paused: PauseReport;
+}
+
+export interface PausedDirectory {
+  readonly directory: string;
+  readonly label: string;
+  readonly pause: Pause;
+}
+
+/** Pauses that were found, made or lifted; `now` is ms since 1970. */
+export interface PauseReport {
+  readonly directories: readonly PausedDirectory[];
+  readonly now: number;
 }
 
 /** One thing that `clean` or `reset` did, or with --dry-run would do, or left alone for the reason given. */

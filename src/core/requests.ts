@@ -5,6 +5,7 @@ import type { CommandName } from './command-table.ts';
 import { UsageError } from './errors.ts';
 import * as check from './options.ts';
 import type { RunOptions } from './options.ts';
+import { headline } from './printable.ts';
 
 /** The arguments of one command, and where it was called. */
 export interface Invocation {
@@ -230,6 +231,27 @@ export function resetOptions(bag: OptionBag): ResetOptions {
     failedOnly: flag(bag, 'failed'),
     kill: flag(bag, 'kill'),
     dryRun: flag(bag, 'dryRun'),
+  };
+}
+
+export interface PauseOptions {
+  readonly patterns: readonly string[];
+  /** One printable line, or nothing. */
+  readonly reason: string;
+  /** ms since 1970. */
+  readonly until?: number;
+}
+
+export function pauseOptions(bag: OptionBag): PauseOptions {
+  const [until, after] = [text(bag, 'until'), text(bag, 'for')];
+  const now = new Date();
+  if (until !== undefined && after !== undefined)
+    throw new UsageError('--until and --for contradict each other', 'leave one of them out');
+  return {
+    patterns: patterns(bag),
+    reason: headline(text(bag, 'reason') ?? ''),
+    ...(until !== undefined && { until: check.momentAhead('--until', until, now) }),
+    ...(after !== undefined && { until: now.getTime() + check.duration('--for', after) }),
   };
 }
 

@@ -8,7 +8,7 @@
 import { Breaker } from '../core/breaker.ts';
 import { newClaimId, type ClaimId } from '../core/claim.ts';
 import { EnvironmentError, InvariantError, isStorageError } from '../core/errors.ts';
-import type { DispatchEnd, RunEvent, RunSummary } from '../core/event.ts';
+import type { AgentActivity, DispatchEnd, RunEvent, RunSummary } from '../core/event.ts';
 import type { EnvironmentProblem, Failure } from '../core/failure.ts';
 import type { RunOptions } from '../core/options.ts';
 import { addUsage, NO_USAGE, type Outcome, type SkipReason } from '../core/outcome.ts';
@@ -20,8 +20,10 @@ import type { Listing, TaskDirectory } from '../io/task-directory.ts';
 import { resetTask } from './by-hand.ts';
 import type { DrainState } from './drain.ts';
 import { countStates, lookFirst, standingFor } from './first-look.ts';
+import { Level, type Place } from './level.ts';
 import type { AttemptNews, AttemptOrder, PriorResult } from './order.ts';
 import { directoryOf, Others } from './others.ts';
+import type { Pauses } from './pauses.ts';
 import { LOOK_EVERY_MS } from './silence.ts';
 import { ELSEWHERE, READY, Standings, type Standing } from './standings.ts';
 import type { World } from './world.ts';
@@ -39,6 +41,7 @@ export interface CoordinatorDeps {
   readonly directories: ReadonlyMap<string, TaskDirectory>;
   /** What the directories held just now; emptied once it has been looked at. Without it they are listed. */
   readonly listings?: Map<string, Listing>;
+  readonly pauses: Pauses;
   readonly emit: (event: RunEvent) => void;
   readonly attempt: (order: AttemptOrder, onNews: (news: AttemptNews) => void) => Promise<Outcome>;
   readonly drainState: () => DrainState;
@@ -54,6 +57,7 @@ export class Coordinator {
   readonly #world: World;
   readonly #deps: CoordinatorDeps;
   readonly #others: Others;
+  readonly #level: Level;
   /** Of all tasks but those that were completed when the run began, and stay so. */
   readonly #standings = new Standings();
   /** Results that were there when the run began, and that it may therefore supersede. */
@@ -89,6 +93,8 @@ export class Coordinator {
       mayLeave: () => this.#isStopping(),
     });
     this.#breaker = new Breaker(deps.options.maxFailures, deps.tasks.length);
+    const of = deps.options.concurrency;
+    this.#level = new Level(of, (level, why) => deps.emit({ kind: 'level', level, of, why }));
     this.#startedAt = world.uptimeMs();
     this.#tally.refused = deps.refused.length;
   }
@@ -99,15 +105,22 @@ export class Coordinator {
     problem: EnvironmentProblem | undefined;
     ended: DispatchEnd | undefined;
   }> {
+    const { pauses } = this.#deps;
     await this.#begin();
+    await pauses.begin({
+      wake: () => this.#wake(),
+      resumed: () => this.#level.restart(this.#world.uptimeMs(), this.#world.random()),
+    });
     while (!this.#isStopping()) {
       await this.#look();
+      await pauses.prepare(this.#standings.count('ready') > 0 && this.#level.hasPlace);
       this.#dispatch();
       if (this.#isStopping() || !this.#isWaiting()) break;
       await this.#change();
     }
     while (this.#attempts.size + this.#reapings.size > 0)
       await Promise.race([...this.#attempts, ...this.#reapings]);
+    await pauses.close();
     if (this.#bug !== undefined) throw this.#bug;
     return { summary: await this.#summary(), problem: this.#problem, ended: this.#ended };
   }
@@ -180,12 +193,18 @@ export class Coordinator {
       if (standing?.kind === 'delayed' && standing.until <= now)
         this.#standings.move(task, { kind: 'ready' });
     }
-    while (this.#attempts.size < this.#deps.options.concurrency && !this.#isStopping()) {
+    while (!this.#isStopping() && this.#mayBegin(now)) {
       const task = this.#standings.nextReady(this.#among, this.#world.random());
       if (!task) return;
       this.#standings.move(task, { kind: 'running' });
-      this.#track(this.#attempts, this.#attempt(task));
+      this.#deps.pauses.began(task);
+      this.#track(this.#attempts, this.#attempt(task, this.#level.begin(now, this.#world.random())));
     }
+  }
+
+  #mayBegin(now: number): boolean {
+    const { admits } = this.#deps.pauses;
+    return admits === 'all' ? this.#level.hasRoom(now) : admits === 'probe' && this.#level.hasPlace;
   }
 
   #track(group: Set<Promise<void>>, work: Promise<void>): void {
@@ -198,19 +217,20 @@ export class Coordinator {
     group.add(tracked);
   }
 
-  async #attempt(task: Task): Promise<void> {
+  async #attempt(task: Task, place: Place): Promise<void> {
     const { attempt, emit } = this.#deps;
     // Another terminal may have taken it since the last look; asking costs nothing beside starting a child for it.
     const now = await this.#others.standing(task);
     if (now.kind !== 'ready') {
       this.#makeRoom(now.kind === 'elsewhere');
+      await this.#learn(task, place);
       return this.#standings.move(task, now);
     }
     const order = this.#order(task);
     this.#inHand.add(order.claim);
     let outcome: Outcome;
     try {
-      outcome = await attempt(order, (news) => this.#hear(task, order, news));
+      outcome = await attempt(order, (news) => this.#hear(task, order, place, news));
     } catch (error) {
       if (error instanceof EnvironmentError) throw error; // no attempt can begin here at all
       outcome = this.#crashed(task, error);
@@ -219,6 +239,8 @@ export class Coordinator {
     }
     this.#makeRoom(outcome.kind === 'skipped' && outcome.reason === 'already-claimed');
     const standing = this.#fold(outcome);
+    const learnt = this.#learn(task, place, outcome); // from here on nothing begins where a limit was met
+    learnt.catch(() => {}); // heard below
     this.#standings.move(task, standing);
     const log = logOf(task, outcome);
     emit({ kind: 'attempt-ended', task, outcome, ...(log === undefined ? {} : { log }) });
@@ -233,6 +255,13 @@ export class Coordinator {
     if (outcome.kind === 'succeeded') this.#breaker.succeeded();
     if (outcome.kind === 'failed' && !outcome.willRetry)
       await this.#break(task, order.claim, outcome.failure);
+    await learnt;
+  }
+
+  /** What an attempt's end says about how many may be on; without an outcome it was not begun. */
+  async #learn(task: Task, place: Place, outcome?: Outcome): Promise<void> {
+    this.#level.end(place, outcome);
+    await this.#deps.pauses.ended(task, outcome);
   }
 
   /** Looks whether this failure is one too many. Nothing is dispatched between the end of the task and the end of dispatch. */
@@ -292,8 +321,8 @@ export class Coordinator {
     };
   }
 
-  #hear(task: Task, order: AttemptOrder, news: AttemptNews): void {
-    const { emit } = this.#deps;
+  #hear(task: Task, order: AttemptOrder, place: Place, news: AttemptNews): void {
+    const { emit, pauses } = this.#deps;
     switch (news.kind) {
       case 'started':
         return emit({
@@ -304,6 +333,10 @@ export class Coordinator {
           pid: news.pid,
         });
       case 'activity':
+        if (isOfTheModel(news.activity)) {
+          this.#level.answered(place);
+          pauses.answered(task);
+        }
         return emit({ kind: 'attempt-activity', task, activity: news.activity });
       case 'notice':
         return emit({ kind: 'notice', message: news.message });
@@ -364,9 +397,7 @@ export class Coordinator {
         this.#stop(reason.problem);
         return { kind: 'over', how: 'given-back' };
       case 'limited':
-        if (reason.limit.class === 'rate-limited') return this.#delayed(againInMs);
-        this.#stop({ kind: 'usage-limit', message: reason.limit.message });
-        return { kind: 'over', how: 'given-back' };
+        return reason.limit.class === 'rate-limited' ? this.#delayed(againInMs) : READY; // once the pause is over
       case 'thread-lost':
         return this.#delayed(againInMs);
       case 'interrupted':
@@ -412,12 +443,13 @@ export class Coordinator {
   /** Until an attempt ends, a retry is due, the next look is due, or somebody wakes us. */
   async #change(): Promise<void> {
     const now = this.#world.uptimeMs();
+    const apart = this.#level.waitMs(now) ?? LOOK_EVERY_MS;
     const waits = this.#standings.in('delayed').map((task) => {
       const standing = this.#standings.of(task);
       return standing?.kind === 'delayed' ? Math.max(0, standing.until - now) : LOOK_EVERY_MS;
     });
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.min(LOOK_EVERY_MS, ...waits));
+      const timer = setTimeout(resolve, Math.min(LOOK_EVERY_MS, apart, ...waits));
       this.#wake = () => {
         clearTimeout(timer);
         resolve();
@@ -455,9 +487,15 @@ export class Coordinator {
       reaped: this.#others.reaped,
       warnings: this.#tally.warnings,
       durationMs: this.#world.uptimeMs() - this.#startedAt,
+      pausedMs: this.#deps.pauses.pausedMs,
       usage: this.#tally.usage,
     };
   }
+}
+
+/** What only a model that was reached can have said. */
+function isOfTheModel({ kind }: AgentActivity): boolean {
+  return kind !== 'error' && kind !== 'other';
 }
 
 /** Where the log of a result stands; an attempt without a result has none to point at. */

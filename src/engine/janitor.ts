@@ -9,6 +9,7 @@ import { survivors } from '../io/sweep.ts';
 import { pruneEnded, putAside } from '../io/earlier-attempts.ts';
 import { listPrivate } from '../io/file-system.ts';
 import { inTurns, listDirectory, lookAt, removeIfThere, type Files } from '../io/files.ts';
+import { uselessProbes } from '../io/probe-file.ts';
 import { claimIdIn, readLock } from '../io/lock-file.ts';
 import { isTokenOfTheDead } from '../io/process-identity.ts';
 import { isOwnLog, readLogHeader } from '../io/result-log.ts';
@@ -127,8 +128,11 @@ async function tidyTemporary(world: World, directory: TaskDirectory, dryRun: boo
   const { files, table, me } = world;
   const folder = `${directory.path}/${PRIVATE_DIRECTORY}/tmp`;
   const gone: string[] = [];
-  for (const name of await listPrivate(files, directory, 'tmp')) {
-    if (!isTokenOfTheDead(name.split('.').slice(-5).join('.'), me, table)) continue;
+  const names = await listPrivate(files, directory, 'tmp');
+  const useless = await uselessProbes(files, directory, names, world.now().getTime());
+  for (const name of names) {
+    const isDead = isTokenOfTheDead(name.split('.').slice(-5).join('.'), me, table);
+    if (!isDead && !useless.includes(name)) continue;
     if (dryRun || (await removeIfThere(files, `${folder}/${name}`)))
       gone.push(`${PRIVATE_DIRECTORY}/tmp/${basename(name)}`);
   }

@@ -14,7 +14,7 @@ export interface World {
   /** Counts on while the machine sleeps (CLOCK_BOOTTIME), so that a sleep is seen as a gap. */
   readonly uptimeMs: MonotonicClock;
   readonly sleep: Sleep;
-  /** For texts that people read; never compared. */
+  /** The wall clock, for texts and for times that people and servers give; never compared to judge who is alive. */
   readonly now: () => Date;
   /** What is kept of what agents spend; a world without real agents has none. */
   readonly accounts?: Accounts;

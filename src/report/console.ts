@@ -10,6 +10,7 @@ import type { Detail } from '../core/requests.ts';
 import type { Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import {
+  describePause,
   describeProcess,
   describeReap,
   describeReturn,
@@ -91,12 +92,24 @@ class ConsoleReporter {
       case 'aborting':
       case 'stopped':
       case 'dispatch-ended':
-        return this.#options.err(urgent(event, this.#options.errPaint));
+      case 'paused':
+        return this.#options.err(urgent(event, this.#options.errPaint, this.#options.paths));
+      case 'probing':
+        return this.#unlessQuiet(`⏯  ${nameOf(event.task)} tries whether the limit is lifted`);
+      case 'resumed':
+        return this.#unlessQuiet(`▶️  ${this.#paint.green('Resumed')} after ${formatDuration(event.forMs)}`);
+      case 'level':
+        return this.#level(event);
       case 'run-finished':
         return this.#finished(event.summary);
       default:
         return unreachable(event);
     }
+  }
+
+  #level({ level, of, why }: Extract<RunEvent, { kind: 'level' }>): void {
+    if (why === 'rate-limited') this.#unlessQuiet(`🐢 too many requests: ${level} at once for now, of ${of}`);
+    else this.#ifVerbose(this.#paint.dim(`· ${level} at once, of ${of}`));
   }
 
   #started({ options, codex, total, states, refused }: Extract<RunEvent, { kind: 'run-started' }>): void {
@@ -227,6 +240,7 @@ class ConsoleReporter {
       ...(summary.reaped > 0 ? [`${summary.reaped} reaped`] : []),
       ...(summary.warnings > 0 ? [plural(summary.warnings, 'warning')] : []),
       formatDuration(summary.durationMs),
+      ...(summary.pausedMs >= 1_000 ? [`paused for ${formatDuration(summary.pausedMs)}`] : []),
       ...(summary.usage.input + summary.usage.output > 0 ? [describeUsage(summary.usage)] : []),
     ];
     return `${bold('Summary:')} ${parts.join(', ')} ${dim(`· ${facts.join(' · ')}`)}`;
@@ -250,14 +264,17 @@ class ConsoleReporter {
   }
 }
 
-type UrgentEvent = Extract<RunEvent, { kind: 'draining' | 'aborting' | 'stopped' | 'dispatch-ended' }>;
+type UrgentEvent = Extract<
+  RunEvent,
+  { kind: 'draining' | 'aborting' | 'stopped' | 'dispatch-ended' | 'paused' }
+>;
 
 export function isUrgent(event: RunEvent): event is UrgentEvent {
-  return ['draining', 'aborting', 'stopped', 'dispatch-ended'].includes(event.kind);
+  return ['draining', 'aborting', 'stopped', 'dispatch-ended', 'paused'].includes(event.kind);
 }
 
 /** What the person at the keyboard has to know now, whatever the format and the detail of the rest. */
-export function urgent(event: UrgentEvent, paint: Paint): string {
+export function urgent(event: UrgentEvent, paint: Paint, paths: readonly string[]): string {
   switch (event.kind) {
     case 'draining':
       return (
@@ -277,6 +294,11 @@ export function urgent(event: UrgentEvent, paint: Paint): string {
         `${event.running > 0 ? `; waiting for ${plural(event.running, 'running task')}` : ''}.\n` +
         `  hint: ${printable(event.why.hint)}\n`
       );
+    case 'paused':
+      return (
+        `${paint.yellow('Paused')} ${describePause(event.pause, event.now)}\n` +
+        `  hint: nothing is started until then; to go on at once: codex-worker resume${pathArguments(paths)}\n`
+      );
     default:
       return unreachable(event);
   }
@@ -293,10 +315,9 @@ function nextSteps(
   paths: readonly string[],
   options: RunOptions | undefined,
 ): readonly (readonly [string, string])[] {
-  // The arguments of a shell's glob would fill the screen.
-  const which = paths.length <= 2 ? paths.map((path) => ` ${shellPath(path)}`).join('') : ' <paths>';
   const patterns = (options?.patterns ?? []).filter((pattern) => pattern !== DEFAULT_PATTERN);
-  const where = which + patterns.map((pattern) => ` -p ${printable(shellQuoted(pattern))}`).join('');
+  const where =
+    pathArguments(paths) + patterns.map((pattern) => ` -p ${printable(shellQuoted(pattern))}`).join('');
   const steps: (readonly [string, string])[] = [];
   if (summary.failed + summary.leftFailed > 0) {
     steps.push(['why they failed:', `codex-worker status --detailed${where}`]);
@@ -308,6 +329,11 @@ function nextSteps(
   if (summary.inProgressElsewhere > 0)
     steps.push(['who has the others:', `codex-worker status --detailed${where}`]);
   return steps.filter(([, command], index) => steps.findIndex(([, same]) => same === command) === index);
+}
+
+/** As they were typed; those of a shell's glob would fill the screen. */
+function pathArguments(paths: readonly string[]): string {
+  return paths.length <= 2 ? paths.map((path) => ` ${shellPath(path)}`).join('') : ' <paths>';
 }
 
 function commandLine(command: readonly string[]): string {

@@ -20,6 +20,10 @@
  *   aborting          running, signal
  *   stopped           problem{kind, message, hint}
  *   dispatch-ended    why{kind, message, hint}, running
+ *   paused            class limited|by-hand, reason, since, until? (ISO 8601), round?, by, host, pid
+ *   probing           task…
+ *   resumed           forMs
+ *   level             level, of, why rate-limited|grown
  *   dry-run           task…, command[], promptBytes
  *   run-finished      exitCode, summary{…}
  *
@@ -31,6 +35,7 @@ import type { RunEvent } from '../core/event.ts';
 import { describeFailure, describeProblem, type EnvironmentProblem } from '../core/failure.ts';
 import type { RunOptions } from '../core/options.ts';
 import type { Outcome } from '../core/outcome.ts';
+import { pauseFields } from '../core/pause.ts';
 import type { Refusal, Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { describeReturn, describeSkip, withoutSecrets } from './wording.ts';
@@ -82,6 +87,14 @@ function fieldsOf(event: RunEvent): object {
       return { problem: problemFields(event.problem) };
     case 'dispatch-ended':
       return { why: event.why, running: event.running };
+    case 'paused':
+      return pauseFields(event.pause);
+    case 'probing':
+      return taskFields(event.task);
+    case 'resumed':
+      return { forMs: event.forMs };
+    case 'level':
+      return { level: event.level, of: event.of, why: event.why };
     case 'dry-run':
       return {
         ...taskFields(event.task),

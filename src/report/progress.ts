@@ -45,6 +45,8 @@ export class Progress {
   #latest: string | undefined;
   #frame = 0;
   #shown = false;
+  /** What stands in the place of an activity while nothing may be started. */
+  #pause: ((now: number) => string) | undefined;
 
   constructor(terminal: { err: (text: string) => void; columns: () => number }, now: () => number) {
     this.#err = terminal.err;
@@ -83,7 +85,19 @@ export class Progress {
       case 'draining':
       case 'aborting':
       case 'dispatch-ended':
+      case 'level':
       case 'dry-run':
+        return;
+      case 'paused': {
+        const end = this.#now() + ((event.pause.until ?? Number.NaN) - event.now);
+        this.#pause = (now) => (end > now ? `paused for ${formatDuration(end - now)}` : 'paused');
+        return;
+      }
+      case 'probing':
+        this.#pause = () => `trying ${printable(event.task.label)}`;
+        return;
+      case 'resumed':
+        this.#pause = undefined;
         return;
       default:
         return unreachable(event);
@@ -139,6 +153,7 @@ export class Progress {
   }
 
   #activity(): string {
+    if (this.#pause) return this.#pause(this.#now());
     const attempt = this.#running.get(this.#latest ?? '') ?? [...this.#running.values()].at(-1);
     if (!attempt) return '';
     const name = printable(attempt.task.label);

@@ -69,6 +69,10 @@ export class ResultsFile {
       case 'draining':
       case 'aborting':
       case 'dispatch-ended':
+      case 'paused':
+      case 'probing':
+      case 'resumed':
+      case 'level':
       case 'dry-run':
         return;
       default:

@@ -41,7 +41,7 @@ export function openRunReporter(
       results?.note(event);
       report(event);
       // The lines for programs are for programs: who pressed Ctrl-C wants to be answered as well.
-      if (json && isUrgent(event)) err(urgent(event, errPaint));
+      if (json && isUrgent(event)) err(urgent(event, errPaint, paths));
     },
     async close(exitCode) {
       progress?.close();

@@ -1,12 +1,13 @@
 /** What `status` says: the table, a line for each task with `--detailed`, or one JSON document. */
 import { formatDuration } from '../core/duration.ts';
+import { pauseFields } from '../core/pause.ts';
 import type { StatusReport, TaskStatus } from '../core/reports.ts';
 import { headline, printable } from '../core/printable.ts';
 import type { TaskState } from '../core/task.ts';
 import { columnsOf, padEnd } from './columns.ts';
 import type { Paint } from './console.ts';
 import { ownerFields, refusalFields, safeJson, taskFields } from './json.ts';
-import { describeHolder, pids } from './wording.ts';
+import { describeHolder, describePause, pids } from './wording.ts';
 
 const TITLES: Readonly<Record<TaskState, string>> = {
   pending: 'Pending',
@@ -23,7 +24,11 @@ export interface StatusView {
 }
 
 export function statusText(report: StatusReport, { detailed, paint, now }: StatusView): string {
-  const lines = statusTable(report);
+  const { directories, now: at } = report.paused;
+  const lines = directories.map(
+    ({ label, pause }) => `⏸  ${printable(label)} ${paint.yellow('is paused')} ${describePause(pause, at)}`,
+  );
+  lines.push(...statusTable(report));
   if (detailed && report.tasks.length > 0) {
     lines.push('');
     for (const task of report.tasks) lines.push(taskLine(task, paint, now));
@@ -98,6 +103,7 @@ export function statusJson(report: StatusReport): string {
       ...(holder && { holder: holderFields(holder) }),
     })),
     refused: report.refused.map(refusalFields),
+    paused: report.paused.directories.map(({ directory, pause }) => ({ directory, ...pauseFields(pause) })),
   };
   return `${safeJson(document, 2)}\n`;
 }

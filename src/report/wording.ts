@@ -6,6 +6,7 @@ import { describeProblem } from '../core/failure.ts';
 import { headline, printable } from '../core/printable.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { ProcessIdentity } from '../core/claim.ts';
+import type { Pause } from '../core/pause.ts';
 
 export function plural(n: number, one: string, many = `${one}s`): string {
   return `${n} ${n === 1 ? one : many}`;
@@ -100,6 +101,24 @@ export function describeHolder(holder: Holder): string {
     default:
       return unreachable(holder);
   }
+}
+
+/** As the end of "Paused …": until when on this machine's clock, and why; `now` is ms since 1970, as in a pause. */
+export function describePause(pause: Pause, now: number): string {
+  const { reason, until } = pause;
+  const why = `${pause.class === 'by-hand' ? 'by hand' : 'for a limit'}${reason === '' ? '' : `: ${headline(reason)}`}`;
+  if (until === undefined) return `until somebody resumes it, ${why}`;
+  if (until <= now) return `until one task has tried whether it is over, ${why}`;
+  return `until ${localTime(until, now)} (in ${formatDuration(until - now)}), ${why}`;
+}
+
+/** `09:25`, or with its date when that is not today's. */
+function localTime(at: number, now: number): string {
+  const [time, today] = [new Date(at), new Date(now)];
+  const two = (n: number) => String(n).padStart(2, '0');
+  const date = (day: Date) => `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`;
+  const clock = `${two(time.getHours())}:${two(time.getMinutes())}`;
+  return date(time) === date(today) ? clock : `${date(time)} ${clock}`;
 }
 
 export function pids(list: readonly number[]): string {

@@ -26,6 +26,8 @@ async function exact(...argv: string[]): Promise<Reached> {
   const actions = {
     run: action('run'),
     status: action('status'),
+    pause: action('pause'),
+    resume: action('resume'),
     clean: action('clean'),
     reset: action('reset'),
     doctor: action('doctor'),

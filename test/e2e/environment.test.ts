@@ -47,12 +47,6 @@ const TROUBLES: readonly Trouble[] = [
     says: /^Stopped: To use Codex with your ChatGPT plan, upgrade to Plus: .*; no task was failed for it\.$/m,
     hint: /^ {2}hint: see the plan and billing of the account/m,
   },
-  {
-    what: 'a usage limit',
-    directive: '[[status 429 usage_limit 3600]]',
-    says: /^Stopped: .*hit your usage limit\..*try again at /m,
-    hint: /^ {2}hint: start the same command again once the limit is reset; nothing is lost$/m,
-  },
 ];
 
 for (const { what, directive, says, hint } of TROUBLES) {

@@ -38,6 +38,7 @@ const SUMMARY: RunSummary = {
   reaped: 0,
   warnings: 0,
   durationMs: 0,
+  pausedMs: 0,
   usage: NO_USAGE,
 };
 
@@ -119,6 +120,24 @@ export const EVERY_EVENT: readonly RunEvent[] = [
   { kind: 'draining', running: 2 },
   { kind: 'aborting', running: 1, signal: 'SIGINT' },
   { kind: 'stopped', problem: { kind: 'model-refused', model: 'o4-mini', message: 'not supported' } },
+  {
+    kind: 'paused',
+    pause: {
+      id: 'a'.repeat(32),
+      class: 'limited',
+      reason: 'You’ve hit your usage limit.',
+      since: 0,
+      until: 60_000,
+      round: 0,
+      by: 'codex-worker 1.0.0',
+      pid: 17,
+      host: 'mill',
+    },
+    now: 0,
+  },
+  { kind: 'probing', task: task('a.md') },
+  { kind: 'resumed', forMs: 60_000 },
+  { kind: 'level', level: 2, of: 4, why: 'rate-limited' },
   {
     kind: 'dry-run',
     task: task('h.md'),

@@ -17,6 +17,7 @@ function report(
     total: pending + inProgress + completed + failed,
     tasks,
     refused: [],
+    paused: { directories: [], now: 0 },
   };
 }
 
@@ -102,5 +103,32 @@ test('as JSON it is one document, which names hosts and not their identities', (
       },
     ],
     refused: [],
+    paused: [],
   });
+});
+
+test('a pause is said before the table, with what is left of it', () => {
+  const now = VIEW.now.getTime();
+  const pause = {
+    id: 'a'.repeat(32),
+    class: 'limited',
+    reason: 'You’ve hit your usage limit.',
+    since: now,
+    until: now + 65 * 60_000,
+    round: 0,
+    by: 'codex-worker 1.0.0',
+    pid: 17,
+    host: 'mill',
+  } as const;
+  const paused = {
+    ...report(),
+    paused: { directories: [{ directory: '/tasks', label: 'tasks', pause }], now },
+  };
+  assert.match(
+    statusText(paused, VIEW),
+    /^⏸ {2}tasks is paused until (?:\d{4}-\d\d-\d\d )?\d\d:\d\d \(in 1h 05m\), for a limit: You’ve hit your usage limit\.\n┏/,
+  );
+  assert.deepEqual((JSON.parse(statusJson(paused)) as { paused: unknown }).paused, [
+    { ...pause, directory: '/tasks', since: '2026-11-22T10:00:00.000Z', until: '2026-11-22T11:05:00.000Z' },
+  ]);
 });

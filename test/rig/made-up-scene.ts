@@ -11,6 +11,7 @@ import { runAttempt } from '../../src/engine/attempt.ts';
 import { breakLock, resetTask } from '../../src/engine/by-hand.ts';
 import { Coordinator } from '../../src/engine/coordinator.ts';
 import { tidy } from '../../src/engine/janitor.ts';
+import { Pauses } from '../../src/engine/pauses.ts';
 import { judgeTask, reap } from '../../src/engine/reaper.ts';
 import { SilenceWatch } from '../../src/engine/silence.ts';
 import type { World } from '../../src/engine/world.ts';
@@ -140,6 +141,7 @@ export class Scene {
       strays: [],
       directories: new Map([[this.#path, directory]]),
       emit,
+      pauses: new Pauses(world, { directories: new Map(), by: 'codex-worker', emit }), // nobody pauses here
       drainState: () => 'running',
       attempt: (order, tell) =>
         runAttempt(world, order, { tell, aborted: new AbortController().signal, env: this.machine.env }),

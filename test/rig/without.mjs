@@ -7,6 +7,7 @@
  *   early-release    the lock is released before the result is published
  *   early-go         the gate is opened as soon as the child exists, before the claim
  *   rights-for-all   a break right is granted to whoever asks, also while another has it
+ *   probe-for-all    the right to try whether a limit is lifted is granted to whoever asks, and nobody sees who has it
  *   nobody-lives     no other process can be seen, so that every owner counts as dead
  *   blind            no environment of another process can be read, and no group is killed: orphans are not found
  *   stopped-lives    a process that is stopped counts as dead
@@ -77,6 +78,9 @@ const guards = {
       if (path.includes('/.lock-')) setTimeout(() => unlink(path, done), Math.random() * 500);
       else unlink(path, done);
     };
+  },
+  'probe-for-all': () => {
+    fs.link = (from, to, done) => (to.includes('/tmp/probe.') ? done(null) : link(from, to, done));
   },
   'nobody-lives': () => {
     fs.readFileSync = (path, ...rest) => {
