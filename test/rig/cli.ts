@@ -68,6 +68,8 @@ export interface Bench {
   start(args?: readonly string[], options?: StartOptions): RunningCli;
   /** `start`, then waits for the end. */
   run(args?: readonly string[], options?: StartOptions): Promise<Ended>;
+  /** Any other program, in the same surroundings. */
+  launch(command: string, args: readonly string[], options?: StartOptions): RunningCli;
   /** Runs lines of bash in which `codex-worker` is the built one, and waits for their end. */
   shell(script: string, options?: StartOptions): Promise<Ended>;
   /** A file relative to the task directory; its directories are made. */
@@ -83,6 +85,8 @@ export interface Bench {
   ): Promise<Exclude<T, undefined | false>>;
   /** Processes of this bench that are agents or what agents started: "pid: command line". Linux only; else none. */
   agents(): Promise<string[]>;
+  /** The same for everything that was started in this bench, directly or not. */
+  processes(): Promise<string[]>;
   /** What a finished run must not leave: locks, rights, running logs, mirrors, temporary files, agents. */
   leftovers(directory?: string): Promise<string[]>;
 }
@@ -119,7 +123,7 @@ export async function makeBench(t: Cleanup, env: NodeJS.ProcessEnv = {}): Promis
     assert.deepEqual(left, [], 'processes that the test left behind');
   });
 
-  const launch = (command: string, args: readonly string[], options: StartOptions = {}) => {
+  const launch: Bench['launch'] = (command, args, options = {}) => {
     const environment: NodeJS.ProcessEnv = { ...inherited, ...env, [MARK]: scratch, ...options.env };
     environment['PATH'] = `${bin}:${environment['PATH']}`;
     const run = startProcess(command, args, inTasks(options.cwd ?? '.'), environment);
@@ -131,6 +135,7 @@ export async function makeBench(t: Cleanup, env: NodeJS.ProcessEnv = {}): Promis
     scratch,
     tasks,
     start,
+    launch,
     run: (args, options) => start(args, options).ended(),
     shell: (script, options) => launch('bash', ['-c', script], options).ended(),
     write: async (name, text) => {
@@ -141,6 +146,7 @@ export async function makeBench(t: Cleanup, env: NodeJS.ProcessEnv = {}): Promis
     ls: (directory = '.') => namesIn(inTasks(directory)),
     until,
     agents,
+    processes: () => processesWith(scratch, /^/),
     leftovers: async (directory = '.') => [
       ...(await namesIn(inTasks(directory))).filter((name) =>
         /^(?:\.lock-|\.break-|\.exec_log-|in-progress-)/.test(name),

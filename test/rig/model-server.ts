@@ -52,6 +52,7 @@ interface ModelAnswer {
   readonly prompt: string;
   /** Whether it ended the turn, or asked for a tool. */
   readonly kind: 'finish' | 'call';
+  readonly messages: readonly string[];
 }
 
 export interface ModelServer extends AsyncDisposable {
@@ -288,7 +289,13 @@ class ScriptedModel {
             item: { id: `item_${answer}`, call_id: `call_${answer}`, ...act.call },
           });
         response.once('finish', () => {
-          this.answers.push({ at: Date.now(), conversation: id, prompt, kind: act.kind });
+          this.answers.push({
+            at: Date.now(),
+            conversation: id,
+            prompt,
+            kind: act.kind,
+            messages: step.messages,
+          });
           if (act.kind === 'finish') remember(this.finished, prompt, id);
         });
         send(response, 'response.completed', { response: { id: answer, usage: USAGE } });

@@ -6,20 +6,16 @@
 import { unreachable } from '../../src/core/unreachable.ts';
 import type { HttpFailure } from './directives.ts';
 
-export type Spell = { readonly from: number } & (
-  | {
-      /** The usage limit, as every request hears it. */
-      readonly kind: 'limit';
-      readonly seconds: number;
-      /** What is said of its end is so much too early, in seconds; absent when the server's clock is right. */
-      readonly saidEarlier?: number;
-    }
-  /** Too many requests at a time. */
-  | { readonly kind: 'busy'; readonly seconds: number }
-  | { readonly kind: 'down'; readonly seconds: number; readonly status: 500 | 503 }
-  /** The answer to this one request breaks off, never comes, or says that there is no such model. */
-  | { readonly kind: 'cut' | 'hang' | 'model-refused' }
-);
+export type Spell = { readonly from: number } &
+  /** The usage limit, as every request hears it. */
+  (
+    | { readonly kind: 'limit'; readonly seconds: number }
+    /** Too many requests at a time. */
+    | { readonly kind: 'busy'; readonly seconds: number }
+    | { readonly kind: 'down'; readonly seconds: number; readonly status: 500 | 503 }
+    /** The answer to this one request breaks off, never comes, or says that there is no such model. */
+    | { readonly kind: 'cut' | 'hang' | 'model-refused' }
+  );
 
 /** What one request meets. */
 export type Blow = HttpFailure | { readonly kind: 'cut' | 'hang' };
@@ -31,7 +27,7 @@ export interface Weather {
   readonly seen: readonly SeenSpell[];
 }
 
-interface SeenSpell {
+export interface SeenSpell {
   readonly spell: Spell;
   readonly from: number;
   readonly to: number;
@@ -65,7 +61,7 @@ function blowOf({ spell, to }: SeenSpell, at: number): Blow {
       return fail({
         status: 429,
         reason: 'usage_limit',
-        seconds: Math.ceil((to - at) / 1_000) - (spell.saidEarlier ?? 0),
+        seconds: Math.ceil((to - at) / 1_000),
       });
     case 'busy':
       return fail({ status: 429, reason: 'rate_limit' });
