@@ -6,11 +6,15 @@ const LOOK_EVERY_MS = 1_000;
 
 /** Calls `onDue` once, when the wall clock shows `at` (ms since 1970) or later; not when it is disposed of before. */
 export function whenItIs(world: Pick<World, 'now'>, at: number | undefined, onDue: () => void): Disposable {
-  const look = () => {
-    if (at === undefined || world.now().getTime() < at) return;
-    clearInterval(timer);
-    onDue();
+  if (at === undefined) return { [Symbol.dispose]: () => {} };
+  let timer: NodeJS.Timeout;
+  const wait = () => {
+    timer = setTimeout(look, LOOK_EVERY_MS);
   };
-  const timer = at === undefined ? undefined : setInterval(look, LOOK_EVERY_MS);
-  return { [Symbol.dispose]: () => clearInterval(timer) };
+  const look = () => {
+    if (world.now().getTime() < at) wait();
+    else onDue();
+  };
+  wait();
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
 }

@@ -53,6 +53,30 @@ const MISTAKES: readonly Mistake[] = [
     hint: 'did you mean never?',
   },
   {
+    name: 'a pause with two ends',
+    args: ['pause', '--for', '2h', '--until', '07:30'],
+    says: '--until and --for contradict each other',
+    hint: 'leave one of them out',
+  },
+  {
+    name: 'a pause until a time that is none',
+    args: ['pause', '--until', 'tomorrow'],
+    says: '--until: got "tomorrow"; allowed is a time',
+    hint: 'for example 07:30, or 2026-01-31T07:30',
+  },
+  {
+    name: 'a pause of no length',
+    args: ['pause', '--for', '0s'],
+    says: '--for: got "0s"; allowed is a duration above zero',
+    hint: 'seconds, or for example 90s, 30m, 2h',
+  },
+  {
+    name: 'a directory to resume that is not there',
+    args: ['resume', 'taks'],
+    says: 'no such path: "taks"',
+    hint: 'name a directory of task files, or task files; without a path it is the current directory',
+  },
+  {
     name: 'an unknown word for --orphans',
     args: ['--orphans', 'wiat'],
     says: '--orphans: got "wiat"; allowed are end, wait',

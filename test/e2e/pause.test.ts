@@ -21,14 +21,15 @@ async function assertAllCompleted(bench: CodexBench): Promise<void> {
   assert.deepEqual(await bench.leftovers(), []);
 }
 
-/** A model whose account has a limit for some seconds; after that its first answer takes a while. */
+/** A model whose account has a limit for some seconds from the first request on; after that its first answer takes a while. */
 class LimitedAccount {
-  readonly liftedAt = Date.now() + 4_000;
+  liftedAt = 0;
   /** Longer than the jitter: a second terminal that tried as well would be seen. */
   readonly probeMs = 8_000;
   #probed: string | undefined;
 
   readonly script = (prompt: string): readonly Directive[] => {
+    this.liftedAt ||= Date.now() + 4_000;
     const seconds = Math.ceil((this.liftedAt - Date.now()) / 1_000);
     if (seconds > 0) return [{ kind: 'http', status: 429, reason: 'usage_limit', seconds }];
     this.#probed ??= prompt;

@@ -259,3 +259,49 @@ describe('colours', () => {
     assert.equal(out, '✅ a.md \u001b[32mcompleted\u001b[39m \u001b[2m(12.3s)\u001b[22m\n');
   });
 });
+
+describe('a pause', () => {
+  const pause = {
+    id: 'a'.repeat(32),
+    class: 'limited',
+    reason: 'You’ve hit your usage limit.',
+    since: 0,
+    round: 0,
+    by: 'codex-worker 1.0.0',
+    pid: 17,
+    host: 'mill',
+  } as const;
+  const now = new Date(2026, 10, 22, 9, 0).getTime();
+  const at = (day: number, hour: number) => new Date(2026, 10, day, hour, 25).getTime();
+
+  test('is said with its reason, its end on the clock here, how long that is, and how to end it, also when quiet', () => {
+    const { err } = said([{ kind: 'paused', pause: { ...pause, until: at(22, 10) }, now }], 'quiet', {
+      paths: ['my tasks'],
+    });
+    assert.equal(
+      err,
+      'Paused until 10:25 (in 1h 25m), for a limit: You’ve hit your usage limit.\n' +
+        "  hint: nothing is started until then; to go on at once: codex-worker resume 'my tasks'\n",
+    );
+  });
+
+  test('that ends on another day has its date, and one that is over is being tried', () => {
+    const text = (until: number) => said([{ kind: 'paused', pause: { ...pause, until }, now }]).err;
+    assert.match(text(at(25, 8)), /^Paused until 2026-11-25 08:25 \(in 71h 25m\), for a limit/);
+    assert.match(text(now - 1), /^Paused until one task has tried whether it is over, for a limit/);
+  });
+
+  test('that is over, and fewer at once, are said where the tasks are', () => {
+    const { out } = said([
+      { kind: 'probing', task: task('a.md') },
+      { kind: 'resumed', forMs: 65_000 },
+      { kind: 'level', level: 2, of: 4, why: 'rate-limited' },
+      { kind: 'level', level: 3, of: 4, why: 'grown' },
+    ]);
+    assert.equal(
+      out,
+      '⏯  a.md tries whether the limit is lifted\n▶️  Resumed after 1m 05s\n' +
+        '🐢 too many requests: 2 at once for now, of 4\n',
+    );
+  });
+});

@@ -68,3 +68,39 @@ test('it is drawn at most ten times a second, makes room for other lines, and is
     mock.timers.reset();
   }
 });
+
+test('while nothing may be started it says for how long, and what is tried', () => {
+  mock.timers.enable({ apis: ['setInterval'] });
+  let now = 0;
+  let line = '';
+  const progress = new Progress({ err: (text) => (line = text), columns: () => 60 }, () => now);
+  const shown = () => {
+    mock.timers.tick(100);
+    return line.slice(line.indexOf('0/2'));
+  };
+  const pause = {
+    id: 'a'.repeat(32),
+    class: 'by-hand',
+    reason: '',
+    since: 1_000_000,
+    by: '',
+    pid: 1,
+    host: '',
+  } as const;
+  try {
+    progress.note(started(2));
+    progress.note({ kind: 'paused', pause: { ...pause, until: 1_065_000 }, now: 1_000_000 });
+    now = 5_000;
+    assert.equal(shown(), '0/2 · 0 running · paused for 1m 00s · 5.0s');
+    now = 90_000;
+    assert.equal(shown(), '0/2 · 0 running · paused · 1m 30s');
+    progress.note({ kind: 'paused', pause, now: 1_090_000 });
+    assert.equal(shown(), '0/2 · 0 running · paused · 1m 30s');
+    progress.note({ kind: 'probing', task: task('a\u001b.md') });
+    assert.equal(shown(), '0/2 · 0 running · trying a\\x1b.md · 1m 30s');
+    progress.note({ kind: 'resumed', forMs: 90_000 });
+    assert.equal(shown(), '0/2 · 0 running · 1m 30s');
+  } finally {
+    mock.timers.reset();
+  }
+});

@@ -1,0 +1,263 @@
+/** Terminals that meet a limit on one directory, with a clock that the test moves. */
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { EnvironmentError } from '../../src/core/errors.ts';
+import type { RunEvent } from '../../src/core/event.ts';
+import { NO_USAGE, type Outcome, type ReturnReason } from '../../src/core/outcome.ts';
+import type { Task } from '../../src/core/task.ts';
+import { Pauses } from '../../src/engine/pauses.ts';
+import type { World } from '../../src/engine/world.ts';
+import type { Files } from '../../src/io/files.ts';
+import { readPause, writePause } from '../../src/io/pause-file.ts';
+import { errno, makeMachine, type Machine } from './machine.ts';
+
+const MINUTE = 60_000;
+/** Longer than the jitter before a probe. */
+const A_BIT = 10_000;
+
+const task = (name: string): Task => ({ directory: '/tasks', name, label: name });
+const FIX = task('fix.md');
+
+const returned = (reason: ReturnReason): Outcome => ({
+  kind: 'returned',
+  attempt: 1,
+  durationMs: 1,
+  usage: NO_USAGE,
+  reason,
+});
+const limited = (until?: number): Outcome =>
+  returned({
+    kind: 'limited',
+    limit: { class: 'limited', message: 'the limit', ...(until !== undefined && { until }) },
+  });
+const SUCCESS: Outcome = {
+  kind: 'succeeded',
+  attempt: 1,
+  durationMs: 1,
+  usage: NO_USAGE,
+  warnings: [],
+  answer: '',
+  checks: [],
+};
+
+interface Terminal {
+  readonly world: World;
+  readonly pauses: Pauses;
+  readonly said: RunEvent['kind'][];
+  readonly woken: number;
+  /** What the run's loop does before it starts something: the answer of `admits`. */
+  turn(isAnyReady?: boolean): Promise<Pauses['admits']>;
+}
+
+async function open(t: TestContext, machine: Machine, files: Partial<Files> = {}): Promise<Terminal> {
+  const world: World = { ...machine.boot(files), now: () => new Date(machine.now) };
+  const said: RunEvent['kind'][] = [];
+  const pauses = new Pauses(world, {
+    directories: new Map([[machine.directory.path, machine.directory]]),
+    by: 'test',
+    emit: ({ kind }) => void said.push(kind),
+  });
+  const counts = { woken: 0 };
+  await pauses.begin({ wake: () => void counts.woken++, resumed: () => {} });
+  t.after(() => pauses.close());
+  return {
+    world,
+    pauses,
+    said,
+    get woken() {
+      return counts.woken;
+    },
+    turn: async (isAnyReady = true) => {
+      await pauses.look();
+      await pauses.prepare(isAnyReady);
+      return pauses.admits;
+    },
+  };
+}
+
+async function pauseOf(machine: Machine, { world }: Terminal) {
+  const read = await readPause(world.files, machine.directory, machine.now);
+  assert.ok(read.kind === 'pause' && read.pause.class === 'limited', read.kind);
+  return { round: read.pause.round, inMs: read.pause.until - machine.now, id: read.pause.id };
+}
+
+const probes = (machine: Machine) =>
+  machine.ls('.codex-worker/tmp').filter((name) => name.startsWith('prob'));
+
+test('nothing begins from the moment in which a limit is met, in no terminal', async (t) => {
+  const machine = makeMachine(t);
+  const [one, other] = [await open(t, machine), await open(t, machine)];
+  assert.deepEqual([await one.turn(), await other.turn()], ['all', 'all']);
+
+  const met = one.pauses.ended(FIX, limited(machine.now + 20 * MINUTE));
+  assert.equal(one.pauses.admits, 'none', 'before anything is written');
+  await met;
+
+  assert.deepEqual([await one.turn(), await other.turn()], ['none', 'none']);
+  assert.deepEqual([one.said, other.said], [['paused'], ['paused']]);
+  assert.deepEqual(await pauseOf(machine, one).then(({ round, inMs }) => ({ round, inMs })), {
+    round: 0,
+    inMs: 20 * MINUTE,
+  });
+});
+
+test('a limit that is met while the pause stands changes nothing', async (t) => {
+  const machine = makeMachine(t);
+  const [one, other] = [await open(t, machine), await open(t, machine)];
+  await one.pauses.ended(FIX, limited(machine.now + 20 * MINUTE));
+  const { id } = await pauseOf(machine, one);
+
+  await Promise.all([
+    one.pauses.ended(FIX, limited()),
+    other.pauses.ended(FIX, limited(machine.now + 90 * MINUTE)),
+  ]);
+
+  assert.equal((await pauseOf(machine, one)).id, id);
+  assert.deepEqual(other.said, ['paused']);
+});
+
+test("when its time has come one terminal tries one task, and the model's first word ends the pause for all", async (t) => {
+  const machine = makeMachine(t);
+  const [one, other] = [await open(t, machine), await open(t, machine)];
+  await one.pauses.ended(FIX, limited(machine.now + 5 * MINUTE));
+  machine.now += 5 * MINUTE - 1;
+  assert.equal(await one.turn(), 'none');
+  machine.now += A_BIT;
+
+  assert.equal(await other.turn(), 'probe');
+  assert.equal(await one.turn(), 'none');
+  other.pauses.began(FIX);
+  assert.equal(await other.turn(), 'none', 'one task, and no second');
+  other.pauses.answered(task('an-older-one.md'));
+  assert.equal(await other.turn(), 'none');
+
+  other.pauses.answered(FIX);
+  await other.pauses.ended(FIX, SUCCESS);
+
+  assert.deepEqual([await one.turn(), await other.turn()], ['all', 'all']);
+  assert.deepEqual(one.said, ['paused', 'resumed']);
+  assert.deepEqual(other.said, ['paused', 'probing', 'resumed']);
+  assert.deepEqual(probes(machine), []);
+  assert.ok(!machine.has('.codex-worker/pause.json'));
+  assert.equal(one.pauses.pausedMs, 5 * MINUTE - 1 + A_BIT);
+});
+
+test('a probe that meets the limit again makes another pause, and without a time the waits grow', async (t) => {
+  const machine = makeMachine(t);
+  const one = await open(t, machine);
+  await one.pauses.ended(FIX, limited());
+  const waits: number[] = [];
+  for (let i = 0; i < 8; i++) {
+    const { inMs, round } = await pauseOf(machine, one);
+    assert.equal(round, i);
+    waits.push(inMs / MINUTE);
+    machine.now += inMs + A_BIT;
+    assert.equal(await one.turn(), 'probe');
+    one.pauses.began(FIX);
+    await one.pauses.ended(FIX, limited(machine.now - 1)); // a time that has passed is none
+  }
+  assert.deepEqual(waits, [1, 2, 4, 8, 16, 30, 30, 30]);
+  assert.deepEqual(probes(machine), []);
+});
+
+test('a probe that says nothing about the limit waits for the next time; one that was not begun tries another task', async (t) => {
+  const machine = makeMachine(t);
+  const one = await open(t, machine);
+  await one.pauses.ended(FIX, limited());
+  machine.now += MINUTE + A_BIT;
+  await one.turn();
+  one.pauses.began(FIX);
+  await one.pauses.ended(FIX, { kind: 'skipped', reason: 'already-claimed' });
+  assert.equal(await one.turn(), 'probe');
+  one.pauses.began(FIX);
+  await one.pauses.ended(FIX);
+  assert.equal(await one.turn(), 'probe');
+  one.pauses.began(FIX);
+  const problem = { kind: 'unreachable', message: 'no network' } as const;
+  await one.pauses.ended(FIX, returned({ kind: 'environment', problem }));
+  assert.equal(await one.turn(), 'none');
+  assert.equal((await pauseOf(machine, one)).round, 1);
+});
+
+test('a terminal with nothing to try leaves the probe to another, and so does one that ends', async (t) => {
+  const machine = makeMachine(t);
+  const [one, two, three] = [await open(t, machine), await open(t, machine), await open(t, machine)];
+  await one.pauses.ended(FIX, limited());
+  machine.now += MINUTE + A_BIT;
+  assert.equal(await one.turn(false), 'none');
+  assert.equal(await one.turn(), 'probe');
+  assert.equal(await one.turn(false), 'none');
+  assert.equal(await two.turn(), 'probe');
+  await two.pauses.close();
+  assert.equal(await three.turn(), 'probe');
+  machine.kill(three.world);
+  assert.equal(await one.turn(), 'probe', 'a dead one has not even to leave it');
+});
+
+test('when a person resumes while it is being tried, and it is limited still, that is a new pause', async (t) => {
+  const machine = makeMachine(t);
+  const one = await open(t, machine);
+  await one.pauses.ended(FIX, limited());
+  machine.now += MINUTE + A_BIT;
+  await one.turn();
+  one.pauses.began(FIX);
+  await one.world.files.unlink(`${machine.directory.path}/.codex-worker/pause.json`);
+  assert.equal(await one.turn(), 'all');
+
+  await one.pauses.ended(FIX, limited());
+
+  assert.equal(await one.turn(), 'none');
+  assert.equal((await pauseOf(machine, one)).round, 0);
+});
+
+test('a pause by hand stands before a limit, is never tried, and is over at its time', async (t) => {
+  const machine = makeMachine(t);
+  const one = await open(t, machine);
+  const base = { reason: '', since: machine.now, by: '', pid: 1, host: '' };
+  const byHand = {
+    ...base,
+    id: 'b'.repeat(32),
+    class: 'by-hand',
+    until: machine.now + 90 * MINUTE,
+  } as const;
+  await writePause(one.world.files, machine.directory, one.world.me, byHand, 'first');
+  assert.equal(await one.turn(), 'none');
+  await one.pauses.ended(FIX, limited(machine.now + MINUTE));
+  machine.now += 90 * MINUTE - 1;
+  assert.equal(await one.turn(), 'none');
+  machine.now += 1;
+  assert.equal(await one.turn(), 'all');
+  assert.deepEqual(one.said, ['paused', 'resumed']);
+  await one.pauses.ended(FIX, limited());
+  assert.equal(await one.turn(), 'none', "what is over is in nobody's way");
+});
+
+test('a file that is no pause is said once, and holds nobody up', async (t) => {
+  const machine = makeMachine(t);
+  machine.write('.codex-worker/pause.json', '{"class":"by-hand"}');
+  const one = await open(t, machine);
+  assert.deepEqual([await one.turn(), await one.turn()], ['all', 'all']);
+  assert.deepEqual(one.said, ['notice']);
+  await one.pauses.ended(FIX, limited());
+  assert.equal(await one.turn(), 'none');
+});
+
+test('a look at a directory in which nothing has changed is one call', async (t) => {
+  const machine = makeMachine(t);
+  const calls: string[] = [];
+  const one = await open(t, machine);
+  await one.pauses.ended(FIX, limited());
+  const counted = await open(t, machine, {
+    lstat: (path) => (calls.push('lstat'), one.world.files.lstat(path)),
+    open: (path, flags) => (calls.push('open'), one.world.files.open(path, flags)),
+  });
+  calls.length = 0;
+  await counted.pauses.look();
+  assert.deepEqual(calls, ['lstat']);
+});
+
+test('a pause that cannot be written ends the run, instead of trying the limit for ever', async (t) => {
+  const machine = makeMachine(t);
+  const one = await open(t, machine, { link: () => Promise.reject(errno('ENOSPC')) });
+  await assert.rejects(one.pauses.ended(FIX, limited()), EnvironmentError);
+});
