@@ -239,7 +239,7 @@ export class CodexListener {
         return [];
       case 'turn.completed':
         this.turnCompleted = true;
-        this.usage = usageOf(fieldsOf(event['usage']));
+        if (event['usage'] !== undefined) this.usage = usageOf(fieldsOf(event['usage']));
         return [];
       case 'turn.failed':
         this.turnFailed = textOf(fieldsOf(event['error'])['message']);

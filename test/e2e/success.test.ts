@@ -41,7 +41,7 @@ test('three agents at once do the work, and leave logs that a person can read', 
     assert.match(
       log,
       new RegExp(
-        `\noutcome: +completed\nduration: +.*\ntokens: +${cost.input} in \\(${cost.cached} cached\\), 180 out\n$`,
+        `\noutcome: +completed\nduration: +.*\ntokens: +${cost.input} in \\(${cost.cached} cached\\), 180 out\nthread: +\\S+\n$`,
       ),
     );
   }

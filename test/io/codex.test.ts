@@ -94,6 +94,9 @@ test('success is exit 0 and a completed turn; nothing less, and not the absence 
   const error = { type: 'error', message: 'Reconnecting... 1/5' };
   assert.equal(wordFor(judge(heardFrom({ type: 'turn.started' }, completed), 0)), 'succeeded');
   assert.equal(wordFor(judge(heardFrom(error, completed), 0)), 'succeeded');
+  const free = { input_tokens: 0, cached_input_tokens: 0, output_tokens: 0 };
+  assert.equal(wordFor(judge(heardFrom({ ...completed, usage: free }), 0)), 'limited');
+  assert.equal(wordFor(judge(heardFrom({ type: 'turn.completed' }), 0)), 'succeeded', 'who counts no tokens');
   assert.equal(wordFor(judge(heardFrom({ type: 'turn.started' }), 0)), 'no-terminal-event');
   assert.equal(wordFor(judge(heardFrom({ type: 'turn.started' }, error), 0)), 'no-terminal-event');
   assert.equal(wordFor(judge(heardFrom({ type: 'turn.failed', error: { message: 'x' } }), 0)), 'unknown');
