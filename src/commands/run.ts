@@ -6,11 +6,13 @@ import type { RunOptions } from '../core/options.ts';
 import { NO_USAGE } from '../core/outcome.ts';
 import { headline } from '../core/printable.ts';
 import { Marks, type Task, type TaskState } from '../core/task.ts';
+import { Ceilings } from '../engine/ceilings.ts';
 import { Coordinator } from '../engine/coordinator.ts';
 import { Drain } from '../engine/drain.ts';
 import { findStrays, lookFirst } from '../engine/first-look.ts';
 import { tidy } from '../engine/janitor.ts';
 import { Pauses } from '../engine/pauses.ts';
+import { Ledger } from '../engine/ledger.ts';
 import type { AttemptPool } from '../engine/pool.ts';
 import { verifyFirst } from '../engine/verify-first.ts';
 import { whenItIs } from '../engine/stop-at.ts';
@@ -136,6 +138,10 @@ async function drainTasks(
 ): Promise<number> {
   const { options, version } = request;
   const codexVersion = await work.codexVersion; // before anybody listens for signals: they find a coordinator
+  const run = randomBytes(8).toString('hex');
+  const directories = [...work.directories.values()];
+  const ledger = new Ledger(world, directories, { since: options.budget.since, run });
+  using ceilings = await Ceilings.begin(world, options.budget, ledger, directories);
   const isAsListed = await areAsListed(world, listings);
   if (!isAsListed) listings.clear(); // large, and no longer true
   using drain = new Drain({
@@ -152,7 +158,7 @@ async function drainTasks(
   });
   const by = `codex-worker ${version}`;
   const coordinator: Coordinator = new Coordinator(world, {
-    run: randomBytes(8).toString('hex'),
+    run,
     ...work,
     ...(isAsListed && { listings }),
     options,
@@ -161,6 +167,8 @@ async function drainTasks(
     pauses: new Pauses(world, { directories: work.directories, by, emit }),
     emit,
     drainState: () => drain.state,
+    ceilings,
+    ledger,
     attempt: async (order, onNews) => {
       const pool = await threads.start();
       const outcome = pool.run(order, onNews);
@@ -169,7 +177,9 @@ async function drainTasks(
     },
   });
   using _clock = whenItIs(world, options.stopAt, () => coordinator.endDispatch(TIME_UP));
+  ceilings.watch((why) => coordinator.endDispatch(why));
   const { summary, problem, ended } = await coordinator.run();
+  await ceilings.look(); // what ended last may be what reaches one: the other terminals hear of it
   await threads.close();
   const exitCode = drain.exitCode ?? exitCodeOf(summary, problem, ended);
   emit({ kind: 'run-finished', summary, exitCode });

@@ -5,6 +5,7 @@ import { isInForce } from '../core/pause.ts';
 import type { PausedDirectory, PauseReport, StatusReport, TaskStatus } from '../core/reports.ts';
 import { byNaturalOrder, markerOf, stateOf, type Task, type TaskState } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
+import { Ledger } from '../engine/ledger.ts';
 import { judgeLock, type Verdict } from '../engine/reaper.ts';
 import { SilenceWatch } from '../engine/silence.ts';
 import { realWorld, type World } from '../engine/world.ts';
@@ -54,7 +55,12 @@ export async function status({ paths, patterns, cwd, detailed }: StatusRequest):
   }
   statuses.push(...(await Promise.all(together)));
   const paused = await pausesIn(world, [...places.keys()], cwd);
-  return { counts, total: tasks.length, tasks: statuses, refused, paused };
+  const ledger = new Ledger(
+    world,
+    [...places.keys()].map((path) => ({ path })),
+  );
+  await ledger.look();
+  return { counts, total: tasks.length, tasks: statuses, refused, spent: ledger.all, paused };
 }
 
 async function pausesIn(world: World, paths: readonly string[], cwd: string): Promise<PauseReport> {

@@ -92,6 +92,7 @@ export function signatureOf(failure: Failure): string | undefined {
       return failure.kind;
     case 'timed-out':
     case 'idle':
+    case 'over-budget':
     case 'log-too-large':
     case 'owner-died':
     case 'verify-failed': // about the work on this task; and the last line of a test run is often the same for every cause

@@ -112,6 +112,18 @@ const RUN: CommandRow = {
     { flags: '--verify-baseline-fails', description: 'It is expected to fail then' },
     { flags: '--expect-changes', description: 'A task whose agent changed no file has failed' },
     {
+      flags: '--max-tokens <n>',
+      description: 'Dispatch no more once so many are spent in these directories: 500k, 20M',
+      default: 'none',
+    },
+    { flags: '--max-tokens-per-task <n>', description: 'End an attempt that spends more', default: 'none' },
+    { flags: '--max-attempts-total <n>', description: 'Dispatch no more after so many', default: 'none' },
+    {
+      flags: '--since <when>',
+      description: 'What was spent before does not count: 12h, 2026-01-31T22:00',
+      default: 'all counts',
+    },
+    {
       flags: '--max-failures <n|%>',
       description: 'Dispatch no more once so many tasks failed',
       default: 'three in a row that fail alike',

@@ -3,6 +3,7 @@ import type { ProcessIdentity } from './claim.ts';
 import type { EnvironmentProblem } from './failure.ts';
 import type { Pause } from './pause.ts';
 import type { Outcome, Usage } from './outcome.ts';
+import type { RunSpending } from './spending.ts';
 import type { RunOptions } from './options.ts';
 import type { Refusal, Task, TaskState } from './task.ts';
 
@@ -51,6 +52,8 @@ export interface RunSummary {
   /** How much of that it was paused. */
   readonly pausedMs: number;
   readonly usage: Usage;
+  /** Of a run that has tried something. */
+  readonly spending?: RunSpending;
 }
 
 /** Why a run hands out no more tasks although some are left; those that run are finished, and the others stay pending. */

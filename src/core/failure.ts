@@ -20,6 +20,8 @@ export type Failure =
   | { readonly kind: 'timed-out'; readonly afterMs: number; readonly doing: Doing }
   /** Nothing was heard of the agent, and nothing that it had started worked, for so long. */
   | { readonly kind: 'idle'; readonly afterMs: number; readonly doing: Doing }
+  /** With all its attempts, more than this many tokens. */
+  | { readonly kind: 'over-budget'; readonly limit: number }
   | { readonly kind: 'log-too-large'; readonly bytes: number }
   | { readonly kind: 'owner-died'; readonly times: number }
   /** Codex completed its turn, and `--verify` did not succeed; `said` is the last line of its output. */
@@ -72,6 +74,7 @@ export function nextAttempt(failure: Failure): NextAttempt {
     case 'timed-out':
     case 'worker-crashed':
       return 'fresh-thread';
+    case 'over-budget':
     case 'log-too-large':
     case 'owner-died':
     case 'unexpected':
@@ -96,6 +99,8 @@ export function describeFailure(failure: Failure): string {
       return `timed out after ${formatDuration(failure.afterMs)}${among(failure.doing)}`;
     case 'idle':
       return `idle for ${formatDuration(failure.afterMs)}${among(failure.doing)}`;
+    case 'over-budget':
+      return `its agents spent more than the ${failure.limit} tokens of --max-tokens-per-task`;
     case 'log-too-large':
       return `the agent printed more than ${Math.floor(failure.bytes / 1_048_576)} MiB`;
     case 'owner-died':

@@ -15,6 +15,7 @@ export type ChildExit =
 export type EndReason =
   | 'timed-out'
   | 'idle'
+  | 'over-budget'
   | 'interrupted'
   | 'claim-lost'
   | 'thread-lost'

@@ -1,6 +1,7 @@
 /** What the commands other than `run` return: data, which `report/` renders for people or as JSON. */
 import type { Holder } from './event.ts';
 import type { Pause } from './pause.ts';
+import type { Spent } from './spending.ts';
 import type { Refusal, Task, TaskState } from './task.ts';
 
 export interface TaskStatus {
@@ -27,6 +28,8 @@ export interface StatusReport {
   /** In natural order; none unless they were asked for. */
   readonly tasks: readonly TaskStatus[];
   readonly refused: readonly Refusal[];
+  /** In the directories of these tasks, as far back as their journals go. */
+  readonly spent: Spent;
   /** Directories in which nobody starts anything, and when that was read. */
   readonly paused: PauseReport;
 }

@@ -24,7 +24,7 @@ interface Accounted {
   readonly order: AttemptOrder;
   readonly history: History;
   readonly thread: string | undefined;
-  readonly spentBefore?: Usage;
+  readonly spentBefore?: Usage | undefined;
 }
 
 interface Ended {

@@ -34,6 +34,7 @@ import { conclude, type AttemptEnd, type AttemptPorts, type Running } from './co
 import { startHeartbeat } from './heartbeat.ts';
 import { listen, MAX_OUTPUT_BYTES } from './listen.ts';
 import type { AttemptOrder, PriorResult } from './order.ts';
+import { watchSpending } from './overspending.ts';
 import { SandboxDoubt } from './sandbox-doubt.ts';
 import { removeMirror, settle } from './settle.ts';
 import { startWatchdog } from './watchdog.ts';
@@ -222,7 +223,7 @@ async function mirror({ world, order, log }: Running): Promise<void> {
 
 /** C9 and F1: opens the gate, listens until the child has ended and nothing of it is left. */
 async function runChild(
-  { world, order, ports, child, lock, log, history, thread }: Running,
+  { world, order, ports, child, lock, log, history, thread, spentBefore }: Running,
   heard: CodexListener,
 ): Promise<AttemptEnd> {
   const { files } = world;
@@ -235,6 +236,7 @@ async function runChild(
     return fd;
   };
   const watchdog = startWatchdog(child, order, heard, log, world.table);
+  const spending = watchSpending({ world, thread, spentBefore }, order.budget, child, heard);
   const abort = () => void child.end('interrupted');
   const sandbox = new SandboxDoubt(order, ports.env, () => void child.end('sandbox-unusable'));
   ports.aborted.addEventListener('abort', abort);
@@ -258,6 +260,7 @@ async function runChild(
     const listening = listen(files, child, heard, rawFds, onEvent, watchdog.heard, secretsIn(ports.env));
     const { exit, unkillable } = await child.finish(); // F1
     watchdog.stop();
+    spending.stop();
     await listening;
     if (unkillable.length > 0) return { kind: 'unkillable', pids: unkillable };
     const problem = await sandbox.problem();
@@ -265,6 +268,7 @@ async function runChild(
     return judgeEnd(exit, heard, order, watchdog.doing, world.now());
   } finally {
     watchdog.stop();
+    spending.stop();
     ports.aborted.removeEventListener('abort', abort);
     for (const fd of opened) await closeQuietly(files, fd);
   }
@@ -289,6 +293,8 @@ function judgeEnd(
       return { kind: 'failed', failure: { kind: 'timed-out', afterMs: order.timeoutMs ?? 0, doing } };
     case 'idle':
       return { kind: 'failed', failure: { kind: 'idle', afterMs: order.idleTimeoutMs ?? 0, doing } };
+    case 'over-budget':
+      return { kind: 'failed', failure: { kind: 'over-budget', limit: order.budget?.limit ?? 0 } };
     case 'log-too-large':
       return { kind: 'failed', failure: { kind: 'log-too-large', bytes: MAX_OUTPUT_BYTES } };
     case 'interrupted':

@@ -45,7 +45,7 @@ export interface Running {
   /** Codex's, where an earlier attempt is continued. */
   readonly thread: string | undefined;
   /** In that thread. */
-  readonly spentBefore?: Usage;
+  readonly spentBefore?: Usage | undefined;
   readonly lock: HeldLock;
   readonly log: RunningLog;
   readonly child: GatedChild;

@@ -12,18 +12,21 @@ import type { AgentActivity, DispatchEnd, RunEvent, RunSummary } from '../core/e
 import type { EnvironmentProblem, Failure } from '../core/failure.ts';
 import type { RunOptions } from '../core/options.ts';
 import { addUsage, NO_USAGE, type Outcome, type SkipReason } from '../core/outcome.ts';
+import { eta, pace, type RunSpending } from '../core/spending.ts';
 import { markerOf, type Refusal, type Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { CodexCommand } from '../io/codex.ts';
 import { inTurns } from '../io/files.ts';
 import type { Listing, TaskDirectory } from '../io/task-directory.ts';
 import { resetTask } from './by-hand.ts';
+import type { Ceilings } from './ceilings.ts';
 import type { DrainState } from './drain.ts';
 import { countStates, lookFirst, standingFor } from './first-look.ts';
 import { Level, type Place } from './level.ts';
 import type { AttemptNews, AttemptOrder, PriorResult } from './order.ts';
 import { directoryOf, Others } from './others.ts';
 import type { Pauses } from './pauses.ts';
+import type { Ledger } from './ledger.ts';
 import { LOOK_EVERY_MS } from './silence.ts';
 import { ELSEWHERE, READY, Standings, type Standing } from './standings.ts';
 import type { World } from './world.ts';
@@ -45,6 +48,8 @@ export interface CoordinatorDeps {
   readonly emit: (event: RunEvent) => void;
   readonly attempt: (order: AttemptOrder, onNews: (news: AttemptNews) => void) => Promise<Outcome>;
   readonly drainState: () => DrainState;
+  readonly ceilings: Pick<Ceilings, 'look' | 'reached' | 'budgetOf' | 'left'>;
+  readonly ledger: Pick<Ledger, 'look' | 'all' | 'ours'>;
 }
 
 /** A worker thread that dies takes its attempts along. A task that this happens to so often has found a bug of ours. */
@@ -76,7 +81,7 @@ export class Coordinator {
   #ended: DispatchEnd | undefined;
   #bug: unknown;
   #wake: () => void = () => {};
-  #tally = { alreadyCompleted: 0, retries: 0, warnings: 0, refused: 0, usage: NO_USAGE };
+  #tally = { alreadyCompleted: 0, retries: 0, warnings: 0, refused: 0, usage: NO_USAGE, attempts: 0 };
 
   constructor(world: World, deps: CoordinatorDeps) {
     this.#world = world;
@@ -113,6 +118,7 @@ export class Coordinator {
     });
     while (!this.#isStopping()) {
       await this.#look();
+      await this.#deps.ceilings.look();
       await pauses.prepare(this.#standings.count('ready') > 0 && this.#level.hasPlace);
       this.#dispatch();
       if (this.#isStopping() || !this.#isWaiting()) break;
@@ -196,6 +202,8 @@ export class Coordinator {
     while (!this.#isStopping() && this.#mayBegin(now)) {
       const task = this.#standings.nextReady(this.#among, this.#world.random());
       if (!task) return;
+      const end = this.#deps.ceilings.reached(this.#attempts.size);
+      if (end) return this.endDispatch(end);
       this.#standings.move(task, { kind: 'running' });
       this.#deps.pauses.began(task);
       this.#track(this.#attempts, this.#attempt(task, this.#level.begin(now, this.#world.random())));
@@ -225,6 +233,10 @@ export class Coordinator {
       this.#makeRoom(now.kind === 'elsewhere');
       await this.#learn(task, place);
       return this.#standings.move(task, now);
+    }
+    if (this.#hasSpentAll(task)) {
+      await this.#learn(task, place);
+      return this.#standings.move(task, { kind: 'over', how: 'given-back' });
     }
     const order = this.#order(task);
     this.#inHand.add(order.claim);
@@ -288,6 +300,15 @@ export class Coordinator {
     }
   }
 
+  /** Whether its earlier attempts have used up what it may spend: then another one would be ended at once. */
+  #hasSpentAll(task: Task): boolean {
+    const budget = this.#deps.ceilings.budgetOf(task);
+    if (!budget || budget.left > 0) return false;
+    const message = `${task.label} is left alone: it has spent the ${budget.limit} tokens of --max-tokens-per-task`;
+    this.#deps.emit({ kind: 'notice', message });
+    return true;
+  }
+
   /**
    * Terminals that start on one directory together would go for the same task again and again, and all but one would have
    * started an agent in vain. So whoever meets another chooses at random, among four times as many as before.
@@ -302,6 +323,7 @@ export class Coordinator {
     const { verify, expectChanges } = options;
     if (mode === 'dry-run') throw new InvariantError('a dry run has no attempts');
     const prior = this.#priors.get(task);
+    const budget = this.#deps.ceilings.budgetOf(task);
     return {
       claim: newClaimId(),
       run,
@@ -313,6 +335,7 @@ export class Coordinator {
       by,
       settings: { mode, model, workingDirectory, codexConfig },
       ...(prior ? { prior } : {}),
+      ...(budget ? { budget } : {}),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
       ...(takeoverAfterMs === undefined ? {} : { takeoverAfterMs }),
@@ -363,6 +386,7 @@ export class Coordinator {
   }
 
   #fold(outcome: Outcome): Standing {
+    if ('attempt' in outcome) this.#tally.attempts++;
     if ('usage' in outcome) this.#tally.usage = addUsage(this.#tally.usage, outcome.usage);
     if ('warnings' in outcome) this.#tally.warnings += outcome.warnings.length;
     switch (outcome.kind) {
@@ -472,7 +496,7 @@ export class Coordinator {
       files,
       open.filter((task) => !this.#priors.has(task)),
     );
-    return {
+    const summary: RunSummary = {
       alreadyCompleted: this.#tally.alreadyCompleted + standings.over('already-completed') + before.completed,
       completed: standings.over('completed'),
       failed: standings.over('failed'),
@@ -489,6 +513,20 @@ export class Coordinator {
       durationMs: this.#world.uptimeMs() - this.#startedAt,
       pausedMs: this.#deps.pauses.pausedMs,
       usage: this.#tally.usage,
+    };
+    return this.#tally.attempts === 0 ? summary : { ...summary, spending: await this.#spending(summary) };
+  }
+
+  async #spending({ pending, durationMs }: RunSummary): Promise<RunSpending> {
+    const { ledger, ceilings, options } = this.#deps;
+    await ledger.look();
+    const { usage, completedMs } = ledger.ours;
+    const etaMs = eta(completedMs, pending, options.concurrency);
+    return {
+      directory: ledger.all,
+      left: ceilings.left,
+      ...pace(usage, completedMs.length, durationMs),
+      ...(etaMs === undefined ? {} : { etaMs }),
     };
   }
 }

@@ -5,6 +5,7 @@ import type { Verify } from '../core/options.ts';
 import type { Task } from '../core/task.ts';
 import type { CodexCommand, CodexSettings } from '../io/codex.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
+import type { TaskBudget } from './ceilings.ts';
 
 /**
  * A result that stands beside the task and that this run may supersede. It was there when the run began: a result that
@@ -33,6 +34,8 @@ export interface AttemptOrder {
   /** What says whether the task is done, once Codex says so. */
   readonly verify?: Pick<Verify, 'command' | 'timeoutMs'>;
   readonly expectChanges?: boolean;
+  /** What the task may still spend. */
+  readonly budget?: TaskBudget;
   readonly by: string;
 }
 

@@ -36,6 +36,7 @@ function ofFailure({ failure }: Outcome & { kind: 'failed' }): ProbeNews {
     case 'exited-nonzero':
       return { kind: failure.class === 'network' ? 'unclear' : 'lifted' };
     case 'no-terminal-event':
+    case 'over-budget':
     case 'log-too-large':
     case 'verify-failed':
     case 'changed-nothing':

@@ -9,7 +9,7 @@ export interface Accounts {
   /** What a thread of Codex has spent, in all its turns; `undefined` when nobody knows. */
   readonly threadTotal: (thread: string) => Promise<Usage | undefined>;
   readonly append: (directory: TaskDirectory, entry: JournalEntry) => Promise<unknown>;
-  readonly reader: (directory: TaskDirectory) => Pick<JournalReader, 'read'>;
+  readonly reader: (directory: Pick<TaskDirectory, 'path'>) => Pick<JournalReader, 'read'>;
 }
 
 /** `env` is that of the agents: it says where Codex keeps its threads. */

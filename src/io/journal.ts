@@ -38,8 +38,10 @@ export interface JournalEntry {
   readonly durationMs: number;
 }
 
-const folderOf = (directory: TaskDirectory) => `${directory.path}/${PRIVATE_DIRECTORY}`;
-const pathOf = (directory: TaskDirectory) => `${folderOf(directory)}/journal.jsonl`;
+type Place = Pick<TaskDirectory, 'path'>;
+
+const folderOf = (directory: Place) => `${directory.path}/${PRIVATE_DIRECTORY}`;
+const pathOf = (directory: Place) => `${folderOf(directory)}/journal.jsonl`;
 
 /** What a disk, or somebody who put something else there, may say to one who reads or writes it. */
 const isInTheWay = (error: unknown) =>
@@ -105,7 +107,7 @@ const LINE_END = 10;
 /** Reads what has come since it read last. */
 export class JournalReader {
   readonly #files: Files;
-  readonly #directory: TaskDirectory;
+  readonly #directory: Place;
   readonly #known = new Set<ClaimId>();
   #file = '';
   #offset = 0;
@@ -114,7 +116,7 @@ export class JournalReader {
   /** In a line that is too long, or whose beginning was left out. */
   #isSkipping = false;
 
-  constructor(files: Files, directory: TaskDirectory) {
+  constructor(files: Files, directory: Place) {
     this.#files = files;
     this.#directory = directory;
   }

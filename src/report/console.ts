@@ -9,6 +9,7 @@ import { headline, printable, shellPath, shellQuoted } from '../core/printable.t
 import type { Detail } from '../core/requests.ts';
 import type { Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
+import { describeSpending } from './spending.ts';
 import {
   describePause,
   describeProcess,
@@ -210,6 +211,9 @@ class ConsoleReporter {
       return this.#say(`${plural(this.#wouldRun, 'task')} would be run; nothing was changed.`);
     this.#unlessQuiet('');
     this.#say(this.#summaryLine(summary));
+    const { spending, pending } = summary;
+    if (spending && spending.directory.attempts > 0)
+      this.#unlessQuiet(`  ${this.#paint.dim(describeSpending(spending, pending))}`);
     for (const [what, command] of nextSteps(summary, this.#options.paths, this.#run))
       this.#say(`  ${what}${command && ` ${this.#paint.cyan(command)}`}`);
   }

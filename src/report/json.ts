@@ -25,7 +25,7 @@
  *   resumed           forMs
  *   level             level, of, why rate-limited|grown
  *   dry-run           task…, command[], promptBytes
- *   run-finished      exitCode, summary{…}
+ *   run-finished      exitCode, summary{…, spending?{directory{attempts, usage}, left{tokens?, attempts?}, tokensPerHour?, tasksPerHour?, etaMs?}}
  *
  * No environment, no prompt and no value of a Codex setting is in it. Every line is pure printable text: it may be
  * looked at on a terminal.

@@ -7,6 +7,7 @@ import type { TaskState } from '../core/task.ts';
 import { columnsOf, padEnd } from './columns.ts';
 import type { Paint } from './console.ts';
 import { ownerFields, refusalFields, safeJson, taskFields } from './json.ts';
+import { describeSpent } from './spending.ts';
 import { describeHolder, describePause, pids } from './wording.ts';
 
 const TITLES: Readonly<Record<TaskState, string>> = {
@@ -33,6 +34,7 @@ export function statusText(report: StatusReport, { detailed, paint, now }: Statu
     lines.push('');
     for (const task of report.tasks) lines.push(taskLine(task, paint, now));
   }
+  if (report.spent.attempts > 0) lines.push(describeSpent(report.spent));
   for (const { label, why } of report.refused)
     lines.push(`🚫 ${printable(label)} was ${paint.yellow('refused')}: it ${headline(why)}`);
   return `${lines.join('\n')}\n`;
@@ -96,6 +98,7 @@ function heartbeat(at: string, now: Date): string {
 export function statusJson(report: StatusReport): string {
   const document = {
     total: report.total,
+    spent: report.spent,
     counts: report.counts,
     tasks: report.tasks.map(({ task, holder, ...rest }) => ({
       ...taskFields(task),

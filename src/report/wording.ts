@@ -13,7 +13,7 @@ export function plural(n: number, one: string, many = `${one}s`): string {
 }
 
 /** `850`, `12.3k`, `4.56M`. */
-function formatTokens(n: number): string {
+export function formatTokens(n: number): string {
   if (n < 1_000) return String(n);
   return n < 999_950 ? `${(n / 1_000).toFixed(1)}k` : `${(n / 1_000_000).toFixed(2)}M`;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { StatusReport, TaskStatus } from '../../src/core/reports.ts';
+import { NOTHING_SPENT } from '../../src/core/spending.ts';
 import { createPaint } from '../../src/report/console.ts';
 import { statusJson, statusText } from '../../src/report/status-table.ts';
 import { OWNER, task } from './rig.ts';
@@ -18,6 +19,7 @@ function report(
     tasks,
     refused: [],
     paused: { directories: [], now: 0 },
+    spent: NOTHING_SPENT,
   };
 }
 
@@ -104,6 +106,7 @@ test('as JSON it is one document, which names hosts and not their identities', (
     ],
     refused: [],
     paused: [],
+    spent: NOTHING_SPENT,
   });
 });
 

@@ -9,7 +9,9 @@ import type { RunOptions } from '../../src/core/options.ts';
 import { Marks, stateOf, type Task } from '../../src/core/task.ts';
 import { runAttempt } from '../../src/engine/attempt.ts';
 import { breakLock, resetTask } from '../../src/engine/by-hand.ts';
+import { Ceilings } from '../../src/engine/ceilings.ts';
 import { Coordinator } from '../../src/engine/coordinator.ts';
+import { Ledger } from '../../src/engine/ledger.ts';
 import { tidy } from '../../src/engine/janitor.ts';
 import { Pauses } from '../../src/engine/pauses.ts';
 import { judgeTask, reap } from '../../src/engine/reaper.ts';
@@ -130,7 +132,10 @@ export class Scene {
     if (deed === 'reset')
       for (const task of tasks) await resetTask(world, directory, task, 'a-run', 'codex-worker');
     if (deed === 'force') for (const task of tasks) await force(world, directory, task.name);
+    const ledger = new Ledger(world, []);
     const coordinator = new Coordinator(world, {
+      ledger,
+      ceilings: await Ceilings.begin(world, { since: 0 }, ledger, []),
       run: 'a-run',
       options: { ...OPTIONS, workingDirectory: this.#path, rerunCompleted: deed === 'rerun' },
       codex: { command: 'codex', launcher: 'codex', isCodex: true },

@@ -58,6 +58,7 @@ const SITES: Readonly<Record<string, readonly string[]>> = {
   'src/engine/settle.ts': ['files.open( looked at'],
   'src/engine/verify.ts': ['files.open( kernel'],
   'src/io/break-right.ts': ['files.link( a name', 'files.open( exclusive'],
+  'src/io/ceiling-note.ts': ['files.rename( a name'],
   'src/io/earlier-attempts.ts': ['files.rename( a name'],
   'src/io/file-system.ts': [
     'files.open( exclusive', // .gitignore

@@ -35,6 +35,7 @@ test('every file that we make is 0600 and every directory 0700, with a umask of 
     '.codex-worker/.gitignore',
     '.codex-worker/ended',
     '.codex-worker/ended/',
+    '.codex-worker/journal.jsonl',
     '.codex-worker/raw',
     '.codex-worker/raw/',
     '.codex-worker/tmp',

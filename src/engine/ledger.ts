@@ -1,0 +1,66 @@
+/** The journals of the directories of a run, added up. */
+import { addUsage, NO_USAGE, type Usage } from '../core/outcome.ts';
+import { addSpent, NOTHING_SPENT, tokensIn, type Spent } from '../core/spending.ts';
+import type { Task } from '../core/task.ts';
+import type { JournalEntry } from '../io/journal.ts';
+import type { TaskDirectory } from '../io/task-directory.ts';
+import type { World } from './world.ts';
+
+export class Ledger {
+  /** As far back as the journals go. */
+  all: Spent = NOTHING_SPENT;
+  /** Since the moment from which ceilings count. */
+  counted: Spent = NOTHING_SPENT;
+  /** By this run. */
+  readonly ours: { usage: Usage; completedMs: number[] } = { usage: NO_USAGE, completedMs: [] };
+  readonly #since: number;
+  readonly #run: string | undefined;
+  readonly #readers: readonly { readonly path: string; read(): Promise<JournalEntry[]> }[];
+  /** Tokens of each task, of those that count. */
+  readonly #tasks = new Map<string, number>();
+  #reading: Promise<void> | undefined;
+
+  /** `since` in ms since 1970: what was spent before does not count for ceilings. */
+  constructor(
+    { accounts }: Pick<World, 'accounts'>,
+    directories: Iterable<Pick<TaskDirectory, 'path'>>,
+    { since = 0, run }: { readonly since?: number; readonly run?: string } = {},
+  ) {
+    this.#since = since;
+    this.#run = run;
+    this.#readers = [...directories].flatMap((directory) => {
+      const reader = accounts?.reader(directory);
+      return reader ? [{ path: directory.path, read: () => reader.read() }] : [];
+    });
+  }
+
+  /** Reads what has come since; whoever asks meanwhile waits for a reading that began after the question. */
+  async look(): Promise<void> {
+    await this.#reading;
+    this.#reading ??= this.#readOn().finally(() => (this.#reading = undefined));
+    await this.#reading;
+  }
+
+  async #readOn(): Promise<void> {
+    for (const reader of this.#readers)
+      for (const entry of await reader.read()) this.#add(reader.path, entry);
+  }
+
+  #add(directory: string, { at, run, task, outcome, usage, durationMs }: JournalEntry): void {
+    const spent = { attempts: 1, usage };
+    this.all = addSpent(this.all, spent);
+    if (run === this.#run) {
+      this.ours.usage = addUsage(this.ours.usage, usage);
+      if (outcome === 'completed') this.ours.completedMs.push(durationMs);
+    }
+    if (at < this.#since) return;
+    this.counted = addSpent(this.counted, spent);
+    const key = `${directory}/${task}`;
+    this.#tasks.set(key, (this.#tasks.get(key) ?? 0) + tokensIn(usage));
+  }
+
+  /** Tokens of all its attempts that count. */
+  tokensOf({ directory, name }: Pick<Task, 'directory' | 'name'>): number {
+    return this.#tasks.get(`${directory}/${name}`) ?? 0;
+  }
+}
