@@ -11,3 +11,12 @@ export function backoffMs(n: number, random: number): number {
   const ceiling = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.max(0, n - 1));
   return Math.round(ceiling / 2 + (ceiling / 2) * random);
 }
+
+/**
+ * The wait after a server's "too many requests", in ms: what it said, but never less than the wait that grows, or one that says
+ * "in a second" for an hour is asked every second; and never more than the longest, or its word would pass for a clock
+ * that was set.
+ */
+export function rateLimitMs(said: number, growing: number): number {
+  return Math.min(LONGEST_BACKOFF_MS, Math.max(said, growing));
+}

@@ -13,7 +13,7 @@ import {
   type Limit,
 } from '../core/failure.ts';
 import { completedAs, NO_USAGE, type Check, type Outcome, type Usage } from '../core/outcome.ts';
-import { backoffMs } from '../core/retry.ts';
+import { backoffMs, rateLimitMs } from '../core/retry.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { GatedChild } from '../io/child.ts';
 import type { CodexListener } from '../io/codex.ts';
@@ -154,7 +154,9 @@ function nextStep({ world, order, history }: Running, end: AttemptEnd): NextStep
     }
     case 'limited': {
       if (end.limit.class === 'limited') return { in: 'same-thread' }; // the pause of the directory is its wait
-      return { in: 'same-thread', notBefore: end.limit.until ?? after(history.interruptions + 1) };
+      const now = world.now().getTime();
+      const growing = backoffMs(history.interruptions + 1, world.random());
+      return { in: 'same-thread', notBefore: now + rateLimitMs((end.limit.until ?? now) - now, growing) };
     }
     case 'unverified':
       return { in: 'same-thread', because: 'unverified' };

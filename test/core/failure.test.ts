@@ -10,7 +10,7 @@ import {
 } from '../../src/core/failure.ts';
 import type { NextAttempt } from '../../src/core/failure-class.ts';
 import { addUsage, NO_USAGE } from '../../src/core/outcome.ts';
-import { backoffMs, FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS } from '../../src/core/retry.ts';
+import { backoffMs, FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS, rateLimitMs } from '../../src/core/retry.ts';
 
 const FAILURES: readonly [Failure, NextAttempt, string][] = [
   [{ kind: 'turn-failed', message: 'high demand', class: 'transient' }, 'same-thread', 'high demand'],
@@ -158,4 +158,17 @@ test('tokens are added up', () => {
   const usage = { input: 3, cached: 2, output: 1 };
   assert.deepEqual(addUsage(usage, usage), { input: 6, cached: 4, output: 2 });
   assert.deepEqual(addUsage(usage, NO_USAGE), usage);
+});
+
+test('a server that asks for a short wait again and again is asked less and less often', () => {
+  assert.deepEqual(
+    [
+      [1_200, 2_000],
+      [1_200, 64_000],
+      [30_000, 2_000],
+      [3_600_000, 2_000],
+      [-5, 2_000],
+    ].map(([said = 0, growing = 0]) => rateLimitMs(said, growing)),
+    [2_000, 64_000, 30_000, LONGEST_BACKOFF_MS, 2_000],
+  );
 });
