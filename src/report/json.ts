@@ -20,7 +20,7 @@
  *   aborting          running, signal
  *   stopped           problem{kind, message, hint}
  *   dispatch-ended    why{kind, message, hint}, running
- *   paused            class limited|by-hand, reason, since, until? (ISO 8601), round?, by, host, pid
+ *   paused            id, class limited|by-hand, reason, since, until? (ISO 8601), round?, by, host, pid
  *   probing           task…
  *   resumed           forMs
  *   level             level, of, why rate-limited|grown

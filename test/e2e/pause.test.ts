@@ -29,7 +29,7 @@ class LimitedAccount {
   #probed: string | undefined;
 
   readonly script = (prompt: string): readonly Directive[] => {
-    this.liftedAt ||= Date.now() + 4_000;
+    this.liftedAt ||= Date.now() + 10_000; // by then whatever was on has asked
     const seconds = Math.ceil((this.liftedAt - Date.now()) / 1_000);
     if (seconds > 0) return [{ kind: 'http', status: 429, reason: 'usage_limit', seconds }];
     this.#probed ??= prompt;
@@ -186,4 +186,16 @@ test('resume where nothing is paused says so', async (t) => {
   assert.equal(code, 0);
   assert.equal(stdout, 'Nothing is paused here.\n');
   assert.deepEqual(await bench.ls(), []);
+});
+
+test('too many requests at a time lower the number of agents, and every task is completed all the same', async (t) => {
+  const bench = await makeCodexBench(t);
+  await writeTasks(bench, '[[fail-times 1 429 rate_limit]]\n[[say Done.]]');
+
+  const { code, stdout } = await bench.run(['--concurrency', '4', '--verbose']);
+
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /^🐢 too many requests: 2 at once for now, of 4$/m);
+  assert.match(stdout, /^· [2-4] at once, of 4$/m);
+  await assertAllCompleted(bench);
 });

@@ -49,11 +49,16 @@ interface Terminal {
   turn(isAnyReady?: boolean): Promise<Pauses['admits']>;
 }
 
-async function open(t: TestContext, machine: Machine, files: Partial<Files> = {}): Promise<Terminal> {
+async function open(
+  t: TestContext,
+  machine: Machine,
+  files: Partial<Files> = {},
+  more: readonly Machine[] = [],
+): Promise<Terminal> {
   const world: World = { ...machine.boot(files), now: () => new Date(machine.now) };
   const said: RunEvent['kind'][] = [];
   const pauses = new Pauses(world, {
-    directories: new Map([[machine.directory.path, machine.directory]]),
+    directories: new Map([machine, ...more].map(({ directory }) => [directory.path, directory])),
     by: 'test',
     emit: ({ kind }) => void said.push(kind),
   });
@@ -260,4 +265,25 @@ test('a pause that cannot be written ends the run, instead of trying the limit f
   const machine = makeMachine(t);
   const one = await open(t, machine, { link: () => Promise.reject(errno('ENOSPC')) });
   await assert.rejects(one.pauses.ended(FIX, limited()), EnvironmentError);
+});
+
+test('a limit pauses every directory of the run, and is tried with the probes of all or not at all', async (t) => {
+  const [a, b] = [makeMachine(t), makeMachine(t)];
+  const both = await open(t, a, {}, [b]);
+  const one = await open(t, a);
+  await both.pauses.ended(FIX, limited());
+  assert.ok(a.has('.codex-worker/pause.json') && b.has('.codex-worker/pause.json'));
+  a.now += MINUTE + A_BIT;
+
+  assert.equal(await one.turn(), 'probe');
+  assert.equal(await both.turn(), 'none');
+  assert.deepEqual(probes(b), [], 'it keeps none that it cannot use');
+
+  one.pauses.began(FIX);
+  await one.pauses.ended(FIX, SUCCESS);
+  assert.equal(await both.turn(), 'probe', 'its other directory is paused still');
+  both.pauses.began(FIX);
+  await both.pauses.ended(FIX, SUCCESS);
+  assert.equal(await both.turn(), 'all');
+  assert.deepEqual([probes(a), probes(b)], [[], []]);
 });
