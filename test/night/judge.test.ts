@@ -27,16 +27,16 @@ const attempt = (
 });
 
 /**
- * Five tasks, a limit from 1000 to 1500 and a pause for it from 1010 to 2000, with a probe at 1900; one terminal is killed
+ * Five tasks, a limit from 1000 to 1500 and a pause for it from 1010 to 9000, with a probe at 8900; one terminal is killed
  * while it works on t2.
  */
 function goodNight(): Night {
   const attempts = [
     attempt('t1', 990, 'returned', USAGE_LIMIT),
-    attempt('t1', 1_900, 'succeeded', '', true),
+    attempt('t1', 8_900, 'succeeded', '', true),
     attempt('t2', 100, 'failed', WRONG),
-    attempt('t2', 2_100),
-    attempt('t2', 2_300, 'succeeded'),
+    attempt('t2', 9_100),
+    attempt('t2', 9_300, 'succeeded'),
     attempt('t3', 300, 'failed', 'its agent changed no file'),
     attempt('t3', 400, 'failed', 'its agent changed no file'),
     attempt('t4', 500, 'failed', WRONG),
@@ -45,9 +45,9 @@ function goodNight(): Night {
   ];
   /** Each turn asks once to write and once to end; what changes nothing asks once. */
   const turns: [string, number][] = [
-    ['t1', 1_910],
+    ['t1', 8_910],
     ['t2', 110],
-    ['t2', 2_310],
+    ['t2', 9_310],
     ['t4', 510],
     ['t4', 610],
   ];
@@ -81,7 +81,7 @@ function goodNight(): Night {
       { at: 310, task: 't3' },
       { at: 410, task: 't3' },
       { at: 710, task: 't5' },
-      { at: 2_110, task: 't2' },
+      { at: 9_110, task: 't2' },
       { at: 900, task: 't9', weather: 'model-refused' },
     ],
     answers: [
@@ -91,11 +91,11 @@ function goodNight(): Night {
       ]),
       { at: 320, task: 't3', endsTurn: true, isDone: false },
       { at: 420, task: 't3', endsTurn: true, isDone: false },
-      { at: 2_120, task: 't2', endsTurn: false, isDone: false }, // to the agent that was killed
+      { at: 9_120, task: 't2', endsTurn: false, isDone: false }, // to the agent that was killed
     ],
     tokensPerAnswer: TOKENS,
     limits: [{ from: 1_000, to: 1_500 }],
-    pauses: [{ from: 1_010, to: 2_000 }],
+    pauses: [{ from: 1_010, to: 9_000 }],
     attempts,
     journal: [
       { task: 't1', tokens: 2 * TOKENS },
@@ -133,7 +133,7 @@ test('a night in which every rule was kept is passed, with figures for each', ()
   );
   const figures = Object.fromEntries(verdicts.map((verdict) => [verdict.rule, verdict.figures]));
   assert.match(figures['completed'] ?? '', /^2 of 2 completed, 2 right/);
-  assert.match(figures['paused'] ?? '', /^1 limits, 1 pauses of 1 s, 2 requests of probes/);
+  assert.match(figures['paused'] ?? '', /^1 limits, 1 pauses of 8 s, 2 requests of probes/);
   assert.match(figures['tokens'] ?? '', /difference 100$/);
   assert.match(figures['terminals'] ?? '', /^3 ended: 1 killed, codes 3, 1$/);
 });
@@ -237,15 +237,15 @@ const BAD: Readonly<
   ],
   'a task is completed twice': [
     'once',
-    ({ attempts }) => ({ attempts: [...attempts, attempt('t1', 2_400, 'succeeded')] }),
+    ({ attempts }) => ({ attempts: [...attempts, attempt('t1', 9_400, 'succeeded')] }),
   ],
   'a turn ends that no attempt accounts for': [
     ['tokens', 'once'],
-    ({ answers }) => ({ answers: [...answers, { at: 1_950, task: 't1', endsTurn: true, isDone: true }] }),
+    ({ answers }) => ({ answers: [...answers, { at: 8_950, task: 't1', endsTurn: true, isDone: true }] }),
   ],
   'a completed task is asked for again': [
     'once',
-    ({ requests }) => ({ requests: [...requests, { at: 2_500, task: 't1' }] }),
+    ({ requests }) => ({ requests: [...requests, { at: 9_500, task: 't1' }] }),
   ],
   'a lock is left': ['left', () => ({ left: ['.lock-t1.md'] })],
   'a terminal ends with a bug': ['terminals', () => ({ terminals: [{ by: { kind: 'code', code: 70 } }] })],
@@ -270,12 +270,34 @@ test('there is a made-up night for each rule', () => {
   );
 });
 
+/** The good night, and an agent for t1 that is started at `from` and told to wait. */
+function nightWithStart(from: number): Night {
+  const night = goodNight();
+  return {
+    ...night,
+    attempts: [attempt('t1', 980), attempt('t1', from, 'returned', USAGE_LIMIT), ...night.attempts].sort(
+      (a, b) => a.from - b.from,
+    ),
+    requests: [...night.requests, { at: from + 10, task: 't1', weather: 'limit' }],
+  };
+}
+
+const figuresOf = (night: Night, rule: RuleName) =>
+  judgeNight(night).find((verdict) => verdict.rule === rule)?.figures ?? '';
+
 test('requests of agents that were at work when the pause began are no fault, and are counted', () => {
   const night = goodNight();
   const late = { ...night, requests: [...night.requests, { at: 1_030, task: 't1' }] };
   assert.deepEqual(brokenRules(late), []);
   assert.match(
-    judgeNight(late).find(({ rule }) => rule === 'paused')?.figures ?? '',
-    /1 of agents that were at work/,
+    figuresOf(late, 'paused'),
+    /1 of agents that were at work before, 0 of agents that were started/,
   );
+});
+
+test('a terminal has two seconds to hear of the pause of another, and no more', () => {
+  const inTime = nightWithStart(2_900);
+  assert.deepEqual(brokenRules(inTime), []);
+  assert.match(figuresOf(inTime, 'paused'), /1 of agents that were started in its first 2 s/);
+  assert.deepEqual(brokenRules(nightWithStart(3_100)), ['paused']);
 });

@@ -106,18 +106,21 @@ function judgeFailed({ tasks, results }: Night): Finding {
     else failed += 1;
   }
   if (others === 0) faults.push('no task had to fail');
-  return { figures: `${failed} of ${others} failed for their own reason`, faults };
+  const unchanged = [...results.values()].filter(({ outcome }) => /changed no file/.test(outcome)).length;
+  return {
+    figures: `${failed} of ${others} failed for their own reason, ${unchanged} of them because no file was changed`,
+    faults,
+  };
 }
 
-/** A terminal learns of another's pause by looking at the directory just before it lets an agent go. */
-const NEWS_MS = 250;
+/** A terminal hears of another's pause within so long, as docs/unattended.md says. */
+const NEWS_MS = 2_000;
 
 const isWithin = (at: number, { from, to }: Span): boolean => at > from && at < to;
 
 function judgePauses({ limits, pauses, requests, attempts }: Night): Finding {
   const faults: string[] = [];
-  let inFlight = 0;
-  let probes = 0;
+  let [probes, before, unheard] = [0, 0, 0];
   for (const limit of limits)
     if (!pauses.some(({ from, to }) => from < limit.to && to > limit.from))
       faults.push(`no terminal paused for the limit of ${clock(limit.from)}`);
@@ -128,7 +131,8 @@ function judgePauses({ limits, pauses, requests, attempts }: Night): Finding {
       if (!attempt)
         faults.push(`${clock(at)}: a request for ${task} in a pause, of no attempt that was told of`);
       else if (attempt.isProbe) probes += 1;
-      else if (attempt.from <= pause.from + NEWS_MS) inFlight += 1;
+      else if (attempt.from <= pause.from) before += 1;
+      else if (attempt.from <= pause.from + NEWS_MS) unheard += 1;
       else
         faults.push(
           `${clock(at)}: a request for ${task}, begun in the pause of ${clock(pause.from)}, and no probe`,
@@ -140,7 +144,8 @@ function judgePauses({ limits, pauses, requests, attempts }: Night): Finding {
   return {
     figures:
       `${limits.length} limits, ${pauses.length} pauses of ${Math.round(paused / 1_000)} s, ${probes} requests of probes in them, ` +
-      `${inFlight} of agents that were at work before; ${during} requests refused by a limit`,
+      `${before} of agents that were at work before, ${unheard} of agents that were started in its first ${NEWS_MS / 1_000} s; ` +
+      `${during} requests refused by a limit`,
     faults,
   };
 }
