@@ -96,7 +96,8 @@ export async function noteDeath(world: World, directory: TaskDirectory, record: 
   const thread = await threadOf(world, directory, record);
   if (thread === undefined) return;
   const total = await accounts.threadTotal(thread);
-  const entries = await accounts.reader(directory).read();
+  // A first attempt continues no thread; and a journal may be long to read.
+  const entries = attempt > 1 ? await accounts.reader(directory).read() : [];
   if (entries.some((entry) => entry.claim === claim)) return; // it had come as far as that
   const before = entries
     .filter((entry) => entry.thread === thread)

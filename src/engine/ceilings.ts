@@ -32,6 +32,7 @@ export class Ceilings {
   readonly #hasAny: boolean;
   #hasLeftNote = false;
   #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
 
   private constructor(
     world: World,
@@ -64,6 +65,7 @@ export class Ceilings {
     const look = async () => {
       await this.look();
       const why = (await this.#noted()) ?? this.reached(0);
+      if (this.#isOver) return; // a timer that nobody clears would keep the process
       if (why) onReached(why);
       else this.#timer = setTimeout(again, LOOK_EVERY_MS);
     };
@@ -72,6 +74,7 @@ export class Ceilings {
   }
 
   [Symbol.dispose](): void {
+    this.#isOver = true;
     clearTimeout(this.#timer);
   }
 

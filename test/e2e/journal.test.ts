@@ -109,6 +109,33 @@ test('an attempt that timed out in a command has cost what was answered before',
   await assertAllCounted(bench, lines);
 });
 
+test('of a killed attempt that continued a thread only its own share is written down by the run that reaps it', async (t) => {
+  const bench = await makeCodexBench(t);
+  await bench.write(
+    'fix.md',
+    'Fix.\n[[run true]]\n[[fail-times 1 503 server_is_overloaded]]\n[[run true]]\n[[hold gate]]\n[[say Done.]]',
+  );
+  const victim = bench.start(['--retries', '1']);
+  await bench.server.request(({ step }) => step === 2);
+  victim.kill('SIGKILL');
+  await victim.ended();
+  bench.server.release('gate');
+
+  assert.equal((await bench.run()).code, 0);
+
+  const lines = await linesOf(bench);
+  assert.equal(lines[0]?.thread, lines[1]?.thread);
+  assert.deepEqual(
+    lines.map(({ outcome, usage }) => ({ outcome, usage })),
+    [
+      { outcome: 'retry', usage: answers(1) },
+      { outcome: 'died', usage: answers(1) },
+      { outcome: 'completed', usage: answers(3) },
+    ],
+  );
+  await assertAllCounted(bench, lines);
+});
+
 test('what the agent of a killed codex-worker had spent is written down by the run that reaps it', async (t) => {
   const bench = await makeCodexBench(t);
   await bench.write('fix.md', 'Fix.\n[[run true]]\n[[hold gate]]\n[[say Done.]]');

@@ -57,6 +57,32 @@ test('what was spent before a moment counts for the directory, and for no ceilin
   assert.equal(machine.has('.codex-worker/ceiling.json'), true);
 });
 
+test('who watches the ceilings of others stops with the run, also in the middle of a look', async (t) => {
+  const machine = makeMachine(t);
+  let began = () => {};
+  const looking = new Promise<void>((resolve) => (began = resolve));
+  let finish = () => {};
+  const finished = new Promise<void>((resolve) => (finish = resolve));
+  let looks = 0;
+  const world = machine.boot({
+    lstat: async (path) => {
+      if (path.endsWith('ceiling.json') && ++looks > 1) {
+        began();
+        await finished;
+      }
+      return realFiles.lstat(path);
+    },
+  });
+  const directories = [machine.directory];
+  const ceilings = await Ceilings.begin(world, { since: 0 }, new Ledger(world, directories), directories);
+  ceilings.watch(() => assert.fail('there is no ceiling'));
+  await looking;
+  ceilings[Symbol.dispose]();
+  finish();
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  assert.equal(looks, 2);
+});
+
 test('a world without accounts has nothing to add up, and no ceiling that is reached', async (t) => {
   const machine = makeMachine(t);
   const ledger = new Ledger(machine.boot(), [machine.directory]);
