@@ -119,6 +119,7 @@ test('of a killed attempt that continued a thread only its own share is written 
   await bench.server.request(({ step }) => step === 2);
   victim.kill('SIGKILL');
   await victim.ended();
+  await bench.until('its agent is gone', async () => (await bench.agents()).length === 0);
   bench.server.release('gate');
 
   assert.equal((await bench.run()).code, 0);
@@ -143,6 +144,7 @@ test('what the agent of a killed codex-worker had spent is written down by the r
   await bench.server.request(({ step }) => step === 1);
   victim.kill('SIGKILL');
   await victim.ended();
+  await bench.until('its agent is gone', async () => (await bench.agents()).length === 0);
   bench.server.release('gate');
 
   assert.equal((await bench.run()).code, 0);
