@@ -30,33 +30,6 @@ test('what is written is what is read', () => {
   }
 });
 
-test('what is no pause of ours pauses nobody', () => {
-  const good = pauseFields(LIMIT);
-  const bad: unknown[] = [
-    undefined,
-    null,
-    [],
-    'pause',
-    {},
-    { ...good, id: '../../etc/passwd' },
-    { ...good, id: 'A'.repeat(32) },
-    { ...good, class: 'for-ever' },
-    { ...good, reason: 7 },
-    { ...good, pid: -1 },
-    { ...good, pid: '17' },
-    { ...good, host: undefined },
-    { ...good, since: NOW },
-    { ...good, until: undefined },
-    { ...good, until: '9999-01-01T00:00:00.000Z' },
-    { ...good, until: '2026-11-99T09:00:00.000Z' },
-    { ...good, round: 0.5 },
-    { ...good, round: -1 },
-    { ...good, class: 'by-hand', until: 'never' },
-  ];
-  for (const value of bad) assert.equal(asPause(value, NOW), undefined, JSON.stringify(value));
-  assert.ok(asPause(good, NOW), 'the one that they were all made of');
-});
-
 test('a limit may last a month, and no longer', () => {
   const lasting = (ms: number) => asPause(pauseFields({ ...LIMIT, until: NOW + ms }), NOW);
   assert.ok(lasting(31 * DAY));

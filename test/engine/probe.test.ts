@@ -47,19 +47,6 @@ for (const hardLinks of [true, false]) {
   });
 }
 
-test('a probe whose holder is dead, or that names nobody, passes on', async (t) => {
-  const machine = makeMachine(t);
-  const [one, two] = [terminal(machine), terminal(machine)];
-  assert.equal(await one.obtain(), 1);
-  machine.kill(one.world);
-  assert.equal(await two.obtain(), 2);
-  machine.kill(two.world);
-  machine.write(`.codex-worker/tmp/probe.${ID}.3`, 'nobody');
-  const three = terminal(machine);
-  assert.equal(await waitFor(machine, three.obtain, 20_000), undefined);
-  assert.equal(await waitFor(machine, three.obtain, 20_000), 4);
-});
-
 test('one that lives and never comes to an end is waited for half an hour', async (t) => {
   const machine = makeMachine(t);
   assert.equal(await terminal(machine).obtain(), 1);
