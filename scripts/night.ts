@@ -7,7 +7,7 @@
  * Everything is drawn from the seed. Ends with 0 only when every rule was kept.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { cp } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -28,6 +28,7 @@ const USAGE = `npm run night -- [options]
   --terminals N    how many (default 3; with --quick 2)
   --quick          a small night that ends in a minute, without GNU parallel: for the project's own check
   --peer no        leave GNU parallel out, or take it "only" (default yes)
+  --without a,b    start the terminals without these options, to see the judge find it: verify, idle-timeout, …
   --report FILE    write the tables between the markers that FILE has: ${BEGIN} and ${END}
   --list           say what the judge looks at, and what this seed would bring; run nothing`;
 
@@ -43,6 +44,7 @@ const options = {
   quick: { type: 'boolean', default: false },
   peer: { type: 'string' },
   report: { type: 'string' },
+  without: { type: 'string', default: '' },
   list: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const;
@@ -76,6 +78,8 @@ const plan = planNight({
 });
 const peer = values.peer ?? (quick ? 'no' : 'yes');
 if (!['yes', 'no', 'only'].includes(peer)) usageError('--peer is yes, no or only');
+const without = values.without.split(',').flatMap((option) => (option === '' ? [] : [`--${option}`]));
+if (without.length > 0 && values.report !== undefined) usageError('--without is no night to report');
 if (values.report !== undefined && between(textOf(values.report), '') === undefined)
   usageError(`${values.report} does not have the markers ${BEGIN} and ${END}`);
 
@@ -124,11 +128,9 @@ async function onStage<T>(
 
 async function keep({ bench }: Stage, name: string): Promise<void> {
   const kept = path.join(tmpdir(), `codex-worker-night-${plan.seed}-${name}`);
-  await cp(bench.scratch, kept, {
-    recursive: true,
-    force: true,
-    filter: (source) => !source.includes('/codex-home/'),
-  });
+  await rm(kept, { recursive: true, force: true });
+  for (const part of ['tasks', 'project'])
+    await cp(path.join(bench.scratch, part), path.join(kept, part), { recursive: true });
   say(`everything is kept in ${kept}`);
 }
 
@@ -137,7 +139,7 @@ async function byTerminals({ seed, tasks }: NightPlan) {
   const done = await onStage(
     'codex-worker',
     async (stage) => {
-      const night = await runTerminals(stage, LIMIT_MS, say);
+      const night = await runTerminals(stage, { withinMs: LIMIT_MS, without }, say);
       return { night, verdicts: judgeNight(night) };
     },
     ({ verdicts }) => verdicts.every(({ faults }) => faults.length === 0),

@@ -301,3 +301,14 @@ test('a terminal has two seconds to hear of the pause of another, and no more', 
   assert.match(figuresOf(inTime, 'paused'), /1 of agents that were started in its first 2 s/);
   assert.deepEqual(brokenRules(nightWithStart(3_100)), ['paused']);
 });
+
+test('a task that cannot be done may meet the weather in its last attempt, if an earlier one has shown why', () => {
+  const night = goodNight();
+  const outcome = 'failed: Selected model is at capacity. Please try a different model.';
+  const weathered = { ...night, results: with_(night.results, 't4', { state: 'failed' as const, outcome }) };
+  assert.deepEqual(brokenRules(weathered), []);
+  assert.match(figuresOf(weathered, 'failed'), /^2 of 3 failed .*; 1 met the weather/);
+  const unshown = { ...night, results: with_(night.results, 't5', { state: 'failed' as const, outcome }) };
+  const attempts = night.attempts.filter(({ task }) => task !== 't5');
+  assert.deepEqual(brokenRules({ ...unshown, attempts }), ['failed']);
+});

@@ -92,15 +92,22 @@ export const isFailedForItsReason = (
   );
 };
 
-function judgeFailed({ tasks, results }: Night): Finding {
+/** What an attempt says that met nothing but trouble at the server. */
+const WEATHER = /at capacity|high demand|stream disconnected|^failed: idle for/;
+
+function judgeFailed({ tasks, results, attempts }: Night): Finding {
   const faults: string[] = [];
-  let failed = 0;
-  let others = 0;
+  let [failed, weathered, others] = [0, 0, 0];
+  /** The last of its attempts met the weather, as an earlier one has shown what is wrong with the task itself. */
+  const isWeathered = (name: string, own: RegExp, outcome: string) =>
+    WEATHER.test(outcome) &&
+    attempts.some(({ task, end }) => task === name && end?.outcome === 'failed' && own.test(end.why));
   for (const { name, kind } of tasks) {
     if (kind === 'plain' || kind === 'repaired') continue;
     others += 1;
     const result = results.get(name);
     if (result?.state !== 'failed') faults.push(`${name} (${kind}) is ${result?.state ?? 'open'}`);
+    else if (isWeathered(name, reasonOf(kind), result.outcome)) weathered += 1;
     else if (!reasonOf(kind).test(result.outcome))
       faults.push(`${name} (${kind}) failed for another reason: ${result.outcome}`);
     else failed += 1;
@@ -108,7 +115,7 @@ function judgeFailed({ tasks, results }: Night): Finding {
   if (others === 0) faults.push('no task had to fail');
   const unchanged = [...results.values()].filter(({ outcome }) => /changed no file/.test(outcome)).length;
   return {
-    figures: `${failed} of ${others} failed for their own reason, ${unchanged} of them because no file was changed`,
+    figures: `${failed} of ${others} failed for their own reason, ${unchanged} of them because no file was changed; ${weathered} met the weather in their last attempt`,
     faults,
   };
 }

@@ -19,8 +19,8 @@ const MOST_RESTARTS = 60;
 const IDLE_S = 12;
 
 /** What a person would type, but for `--json`, which the judge reads. */
-function argumentsOf({ plan, project, check, mode }: Stage): string[] {
-  return [
+function argumentsOf({ plan, project, check, mode }: Stage, without: readonly string[]): string[] {
+  const groups: readonly (readonly string[])[] = [
     ['--concurrency', String(plan.agents / plan.terminals)],
     ['--mode', mode],
     mode === 'danger-full-access' ? ['--yes'] : [],
@@ -32,7 +32,8 @@ function argumentsOf({ plan, project, check, mode }: Stage): string[] {
     ['--expect-changes'],
     ['--max-failures', '50%'],
     ['--json'],
-  ].flat();
+  ];
+  return groups.filter(([option = '']) => !without.includes(option)).flat();
 }
 
 interface Place {
@@ -53,15 +54,22 @@ export interface NightByTerminals extends Night {
   readonly orphans: number;
 }
 
-/** `say` takes lines for people. Rejects when the night comes to no end within `withinMs`. */
+export interface Terms {
+  /** When the night is given up. */
+  readonly withinMs: number;
+  /** Options that the terminals are started without, to see what the judge finds then. */
+  readonly without: readonly string[];
+}
+
+/** `say` takes lines for people. */
 export async function runTerminals(
   stage: Stage,
-  withinMs: number,
+  { withinMs, without }: Terms,
   say: (line: string) => void,
 ): Promise<NightByTerminals> {
   const { plan, bench } = stage;
   const startedAt = performance.now();
-  const open = () => bench.start(argumentsOf(stage));
+  const open = () => bench.start(argumentsOf(stage, without));
   const places: Place[] = Array.from({ length: plan.terminals }, (_, i) => ({ number: i + 1, run: open() }));
   const ended: Ended[] = [];
   const kills = new Kills(stage);
