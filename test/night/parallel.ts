@@ -73,7 +73,7 @@ export async function runParallel(
     const codes = await exitCodes(joblog);
     if (performance.now() >= sayAt) {
       say(`${codes.size} of ${names.length} have a result`);
-      sayAt += SAY_EVERY_MS;
+      sayAt = performance.now() + SAY_EVERY_MS;
     }
     if (isLate()) {
       say('it comes to no end');

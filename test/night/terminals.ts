@@ -100,7 +100,7 @@ export async function runTerminals(
     const now = await look(stage);
     if (performance.now() >= sayAt) {
       say(`${now.results} of ${plan.tasks.length} have a result, ${now.held} are in progress`);
-      sayAt += SAY_EVERY_MS;
+      sayAt = performance.now() + SAY_EVERY_MS;
     }
     const kill = kills.next(now.results);
     const victim = kill && places[kill.terminal - 1];
