@@ -137,17 +137,19 @@ async function underClaim(running: Running): Promise<Outcome> {
     if (end.kind === 'succeeded') end = await checkWork(running, heard, lost.signal);
   } catch (error) {
     await child.end('storage');
-    await child.finish();
+    const { unkillable } = await child.finish();
     end =
-      isStorageError(error) || error instanceof EnvironmentError
-        ? { kind: 'environment', problem: { kind: 'storage', message: error.message } }
-        : {
-            kind: 'failed',
-            failure: {
-              kind: 'unexpected',
-              message: error instanceof Error ? (error.stack ?? error.message) : String(error),
-            },
-          };
+      unkillable.length > 0
+        ? { kind: 'unkillable', pids: unkillable }
+        : isStorageError(error) || error instanceof EnvironmentError
+          ? { kind: 'environment', problem: { kind: 'storage', message: error.message } }
+          : {
+              kind: 'failed',
+              failure: {
+                kind: 'unexpected',
+                message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+              },
+            };
   } finally {
     await heartbeat.stop();
   }
@@ -250,9 +252,7 @@ async function runChild(
       ports.tell({ kind: 'started', attempt: history.nextAttempt, pid: child.identity.pid });
     }
     const onEvent = (event: AgentEvent) => {
-      // Asked for a thread that it cannot find by name, Codex begins a new one, which knows nothing of the task.
-      if (thread !== undefined && heard.threadId !== undefined && heard.threadId !== thread)
-        void child.end('thread-lost');
+      if (isAnotherThread(heard, thread)) void child.end('thread-lost');
       sandbox.look(heard);
       log.entry(event);
       ports.tell({ kind: 'activity', activity: activityOf(event) });
@@ -265,7 +265,7 @@ async function runChild(
     if (unkillable.length > 0) return { kind: 'unkillable', pids: unkillable };
     const problem = await sandbox.problem();
     if (problem) return { kind: 'environment', problem };
-    return judgeEnd(exit, heard, order, watchdog.doing, world.now());
+    return judgeEnd(exit, heard, { order, thread, doing: watchdog.doing, now: world.now() });
   } finally {
     watchdog.stop();
     spending.stop();
@@ -274,20 +274,37 @@ async function runChild(
   }
 }
 
+/** Asked for a thread that it cannot find by name, Codex begins a new one, which knows nothing of the task. */
+const isAnotherThread = ({ threadId }: CodexListener, thread: string | undefined) =>
+  thread !== undefined && threadId !== undefined && threadId !== thread;
+
 function judgeEnd(
   exit: ChildExit,
   heard: CodexListener,
-  order: AttemptOrder,
-  doing: Doing,
-  now: Date,
+  {
+    order,
+    thread,
+    doing,
+    now,
+  }: {
+    readonly order: AttemptOrder;
+    readonly thread: string | undefined;
+    readonly doing: Doing;
+    readonly now: Date;
+  },
 ): AttemptEnd {
+  const hasFinished = 'code' in exit && exit.code === 0 && heard.turnCompleted; // it may have, before our signal came
+  // Whatever it says of a task that it was never told; it may be over before we have read which thread it is in.
+  if ((exit.kind !== 'ended-by-us' || hasFinished) && isAnotherThread(heard, thread))
+    return { kind: 'thread-lost' };
   if (exit.kind !== 'ended-by-us') {
     const end = judgeExit(exit, heard, { model: order.settings.model, codex: order.codex, now });
     const isLost =
       end.kind === 'failed' && end.failure.kind === 'exited-nonzero' && end.failure.class === 'thread-lost';
-    return isLost ? { kind: 'thread-lost' } : end;
+    // Where none was to be continued it is a failure like others: what spends no attempt would be tried for ever.
+    return isLost && thread !== undefined ? { kind: 'thread-lost' } : end;
   }
-  if (exit.code === 0 && heard.turnCompleted) return { kind: 'succeeded' }; // it had finished before our signal came
+  if (hasFinished) return { kind: 'succeeded' };
   switch (exit.why) {
     case 'timed-out':
       return { kind: 'failed', failure: { kind: 'timed-out', afterMs: order.timeoutMs ?? 0, doing } };

@@ -5,12 +5,18 @@ import { test, type TestContext } from 'node:test';
 import { newClaimId } from '../../src/core/claim.ts';
 import { runAttempt } from '../../src/engine/attempt.ts';
 import type { AttemptOrder } from '../../src/engine/order.ts';
-import { realWorld } from '../../src/engine/world.ts';
+import { realWorld, type World } from '../../src/engine/world.ts';
 import { realFiles, type Files } from '../../src/io/files.ts';
+import type { ProcessTable } from '../../src/io/process-identity.ts';
 import { errno, filesWith, taskDirectory } from '../io/rig.ts';
 import { scratch } from '../rig/scratch.ts';
 
-function attemptWith(t: TestContext, files: Files, more: Partial<AttemptOrder> = {}) {
+function attemptWith(
+  t: TestContext,
+  files: Files,
+  more: Partial<AttemptOrder> = {},
+  world: Partial<World> = {},
+) {
   const path = scratch(t);
   const command = `${scratch(t)}/agent`;
   writeFileSync(command, '#!/bin/sh\ncat\n');
@@ -30,7 +36,9 @@ function attemptWith(t: TestContext, files: Files, more: Partial<AttemptOrder> =
   };
   const ports = { tell: () => {}, aborted: new AbortController().signal, env: process.env };
   return {
-    outcome: runAttempt({ ...realWorld(), files }, order, ports),
+    outcome: runAttempt({ ...realWorld(), files, ...world }, order, ports),
+    again: (world: Partial<World>) =>
+      runAttempt({ ...realWorld(), files, ...world }, { ...order, claim: newClaimId() }, ports),
     markers: () => readdirSync(path).filter((name) => name !== 'fix.md' && name !== '.codex-worker'),
     ended: () => readdirSync(`${path}/.codex-worker/ended`).map((name) => name.split('.').at(-2)),
   };
@@ -156,3 +164,80 @@ for (const verb of ['open', 'appendSync'] as const) {
     assert.deepEqual(ended(), ['interrupted']);
   });
 }
+
+test('what cannot be ended keeps the claim, also where the disk had refused something before', async (t) => {
+  const { table } = realWorld();
+  const claim = newClaimId();
+  const pid = 2 ** 22 + 1; // no process has it
+  let isThere = false;
+  let fdOfIt: number | undefined;
+  const files = filesWith({
+    open: async (path, flags, mode) => {
+      const fd = await realFiles.open(path, flags, mode);
+      if (path.endsWith('.verify')) fdOfIt = fd;
+      return fd;
+    },
+    appendSync: (fd, bytes) => {
+      if (fd === fdOfIt) throw errno('ENOSPC');
+      realFiles.appendSync(fd, bytes);
+    },
+    close: (fd) => {
+      isThere ||= fd === fdOfIt;
+      return realFiles.close(fd);
+    },
+  });
+  const ghost = { pid, start: '1', state: 'D', pgid: pid, ppid: 1, cpuMs: 0, kernel: false };
+  const withGhost: ProcessTable = {
+    ...table,
+    pids: () => [...table.pids(), ...(isThere ? [pid] : [])],
+    stat: (one) => (one === pid ? ghost : table.stat(one)),
+    environment: (one) => (one === pid ? `CODEX_WORKER_CLAIM=${claim}\0` : table.environment(one)),
+  };
+  const verify = { command: 'echo it is done', timeoutMs: 60_000 };
+  const { outcome, markers } = attemptWith(t, files, { claim, verify }, { table: withGhost });
+  const end = await outcome;
+  assert.ok(end.kind === 'returned' && end.reason.kind === 'environment', JSON.stringify(end));
+  assert.equal(end.reason.problem.kind, 'blocked');
+  assert.ok(markers().includes('.lock-fix.md'), 'beside it the task must not run again');
+});
+
+const THREAD = '01890000-0000-7000-8000-00000000000a';
+const ANOTHER = '01890000-0000-7000-8000-00000000000b';
+const begin = (thread: string) =>
+  `echo '{"type":"thread.started","thread_id":"${thread}"}'; echo '{"type":"turn.started"}'`;
+const say = `trap '' INT; echo '{"type":"item.completed","item":{"id":"0","type":"agent_message","text":"Which task?"}}'`;
+const complete = `echo '{"type":"turn.completed","usage":{"input_tokens":9,"cached_input_tokens":0,"output_tokens":9}}'`;
+const fail = `echo '{"type":"turn.failed","error":{"message":"stream disconnected before completion"}}'; exit 1`;
+
+/** A Codex that does one thing at first and in a new thread, and another when it is to continue one. */
+function codexThat(t: TestContext, { fresh, resumed }: { readonly fresh: string; readonly resumed: string }) {
+  const command = `${scratch(t)}/codex`;
+  writeFileSync(command, `#!/bin/sh\ncase "$*" in *' resume '*) ${resumed};; *) ${fresh};; esac\n`);
+  chmodSync(command, 0o755);
+  return { codex: { command, launcher: command, isCodex: true }, retries: 3 };
+}
+
+for (const [what, resumed] of [
+  ['completes its turn there', `${begin(ANOTHER)}; ${say}; ${complete}`],
+  ['completes it without a word', `${begin(ANOTHER)}; ${complete}`],
+  ['fails there', `${begin(ANOTHER)}; ${fail}`],
+] as const)
+  test(`Codex begins another thread than the one to be continued, and ${what}: nothing follows for the task`, async (t) => {
+    const more = codexThat(t, { fresh: `${begin(THREAD)}; ${fail}`, resumed });
+    const first = attemptWith(t, realFiles, more);
+    const end = await first.outcome;
+    assert.ok(end.kind === 'failed' && end.willRetry, JSON.stringify(end));
+
+    const second = await first.again({ now: () => new Date(Date.now() + 10_000) });
+
+    assert.ok(second.kind === 'returned' && second.reason.kind === 'thread-lost', JSON.stringify(second));
+    assert.deepEqual(first.markers(), []);
+    const third = await first.again({ now: () => new Date(Date.now() + 10_000) });
+    assert.ok(third.kind === 'failed' && third.attempt === 3, JSON.stringify(third));
+  });
+
+test('a lost thread where none was to be continued spends an attempt: else it would be tried for ever', async (t) => {
+  const refuse = `echo 'Error: no rollout found for thread id ${THREAD}' >&2; exit 1`;
+  const end = await attemptWith(t, realFiles, codexThat(t, { fresh: refuse, resumed: refuse })).outcome;
+  assert.ok(end.kind === 'failed' && end.willRetry && end.againInMs, JSON.stringify(end));
+});
