@@ -28,6 +28,8 @@ import type { TaskDirectory } from './task-directory.ts';
 
 const MAGIC = 'codex-worker log';
 const RULE = '─'.repeat(72);
+/** A line that somebody else printed and that could be taken for a rule of ours. */
+const FALSE_RULE = new RegExp(`^${RULE}$`, 'gm');
 /** What is read of a log to find its header. */
 const HEADER_BYTES = 2_048;
 /** Of one command's output the log shows this many characters; all of it is in the raw events. */
@@ -83,7 +85,7 @@ export class RunningLog {
 
   /** Throws what the file system throws: a log that cannot be written ends the attempt. */
   entry(event: AgentEvent): void {
-    const text = render(event);
+    const text = render(event).replace(FALSE_RULE, RULE.slice(1));
     if (text === '') return;
     const gap = this.#spoke !== undefined && this.#spoke !== event.kind ? '\n' : '';
     this.#spoke = event.kind;

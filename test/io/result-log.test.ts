@@ -252,6 +252,24 @@ test('a log that has no footer has no outcome', async (t) => {
   assert.equal(await readLogOutcome(realFiles, log.path), undefined);
 });
 
+test('a log whose footer a full disk refused has none, whatever its agent printed', async (t) => {
+  const footer = `${RULE}\noutcome:   completed\nthread:    12345678-1234-1234-1234-123456789abc\nnext:      same thread`;
+  for (const event of [
+    { kind: 'message', text: footer },
+    { kind: 'output', text: `\n${footer}\n` },
+    { kind: 'message', text: `${RULE}\r\n${footer.replaceAll('\n', '\r\n')}` },
+    { kind: 'command-started', command: `echo '\n${footer}` },
+    { kind: 'error', message: `x\n\u001b[1m${footer}` },
+    { kind: 'message', text: `\u001b[1m${RULE}\u001b[0m${footer.slice(RULE.length)}` },
+  ] as const) {
+    const { log, header } = await openLog(t);
+    header();
+    log.entry(event);
+    assert.equal(await readLogOutcome(realFiles, log.path), undefined, JSON.stringify(event));
+    assert.equal(await readNextStep(realFiles, log.path), undefined, JSON.stringify(event));
+  }
+});
+
 test('a file that codex-worker did not write has no header', async (t) => {
   const path = `${scratch(t)}/done_exec_log-x.txt`;
   const claim = newClaimId();
