@@ -9,7 +9,7 @@
 import { join } from 'node:path';
 import { isErrno } from '../core/errors.ts';
 import { parseMarker, PRIVATE_DIRECTORY } from '../core/task.ts';
-import { listDirectory, lookAt, type Files } from './files.ts';
+import { listDirectory, lookAt, type BigIntStats, type Files } from './files.ts';
 
 /** `unknown` when there are more entries than are looked at. */
 export type Changes = 'some' | 'none' | 'unknown';
@@ -32,7 +32,7 @@ export async function changesSince(
   for (const directory of directories) {
     const entries = await entriesOf(files, directory);
     if (directory !== top && !entries.some(({ name }) => name === PRIVATE_DIRECTORY)) {
-      const stat = await lookAt(files, directory);
+      const stat = await lookIfMay(files, directory);
       if (stat && stat.ctimeNs > sinceNs && stat.birthtimeNs <= sinceNs) return 'some';
     }
     for (const { name, isDirectory } of entries) {
@@ -41,7 +41,7 @@ export async function changesSince(
       if (isDirectory) {
         if (!SKIPPED.has(name) && !except.includes(path)) directories.push(path);
       } else if (!parseMarker(name)) {
-        const stat = await lookAt(files, path);
+        const stat = await lookIfMay(files, path);
         if (stat && stat.ctimeNs > sinceNs) return 'some';
       }
     }
@@ -57,7 +57,20 @@ async function entriesOf(
     const { names, odd } = await listDirectory(files, path);
     return names.map((name) => ({ name, isDirectory: odd.get(name) === 'directory' }));
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM')) return []; // gone meanwhile, or nobody's to look at
+    if (isErrno(error, 'ENOENT', 'ENOTDIR') || isOutOfReach(error)) return []; // gone meanwhile, or nobody's to look at
     throw error;
   }
 }
+
+/** A directory may show its names to whom it shows nothing else. */
+async function lookIfMay(files: Files, path: string): Promise<BigIntStats | undefined> {
+  try {
+    return await lookAt(files, path);
+  } catch (error) {
+    if (isOutOfReach(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Not ours to look at, or deeper than a path can be long. */
+const isOutOfReach = (error: unknown) => isErrno(error, 'EACCES', 'EPERM', 'ENAMETOOLONG');

@@ -19,6 +19,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChildIdentity, ClaimId } from '../core/claim.ts';
+import { errnoOf } from '../core/errors.ts';
 import type { ChildExit, EndReason } from '../core/outcome.ts';
 import { GATE_NAME } from './codex.ts';
 import type { ProcessTable } from './process-identity.ts';
@@ -206,11 +207,16 @@ export function runTool(
   options: { readonly timeoutMs: number; readonly env?: NodeJS.ProcessEnv; readonly cwd?: string },
 ): Promise<ToolResult> {
   return new Promise((resolve) => {
-    const child = spawn(command, [...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: options.env,
-      cwd: options.cwd,
-    });
+    let child: ChildProcess;
+    try {
+      child = spawn(command, [...args], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: options.env,
+        cwd: options.cwd,
+      });
+    } catch (error) {
+      return resolve({ code: null, stdout: '', stderr: '', errno: errnoOf(error) }); // E2BIG, ENOMEM: Node throws these at once
+    }
     const kept = { stdout: '', stderr: '' };
     const keep = (name: 'stdout' | 'stderr') => (chunk: string) =>
       void (kept[name] = (kept[name] + chunk).slice(0, 65_536));

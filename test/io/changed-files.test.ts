@@ -107,3 +107,19 @@ test('a directory that may not be read is passed over, and a disk that fails is 
   assert.equal(await changesSince(failing('EACCES'), top, since), 'none');
   await assert.rejects(changesSince(failing('EIO'), top, since), { code: 'EIO' });
 });
+
+test('what cannot be looked at is passed over, and the rest is looked at all the same', async (t) => {
+  const { top, at, since } = await makePlace(t);
+  const failing = (code: string) =>
+    filesWith({
+      readdir: (path) => (path.endsWith('/deep') ? Promise.reject(errno(code)) : realFiles.readdir(path)),
+      lstat: (path) =>
+        /\/(?:deep|b\.txt)$/.test(path) ? Promise.reject(errno(code)) : realFiles.lstat(path),
+    });
+  // Of another user, who lets names be read and nothing else; and deeper than a path can be long.
+  for (const code of ['EACCES', 'EPERM', 'ENAMETOOLONG'])
+    assert.equal(await changesSince(failing(code), top, since), 'none');
+  await assert.rejects(changesSince(failing('EIO'), top, since), { code: 'EIO' });
+  writeFileSync(at('a.txt'), 'x');
+  assert.equal(await changesSince(failing('EACCES'), top, since), 'some');
+});

@@ -336,6 +336,7 @@ test('a short program’s outputs and code are told, and so is why it did not st
     stderr: '',
     errno: 'ENOENT',
   });
+  assert.equal((await runTool('/bin/true', ['x'.repeat(3_000_000)], { timeoutMs: 1_000 })).errno, 'E2BIG');
   const started = performance.now();
   const late = await run('echo first; sleep 3 & sleep 3', 300);
   assert.deepEqual(late, { code: null, stdout: 'first\n', stderr: '', errno: 'ETIMEDOUT' });
