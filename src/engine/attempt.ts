@@ -265,7 +265,13 @@ async function runChild(
     if (unkillable.length > 0) return { kind: 'unkillable', pids: unkillable };
     const problem = await sandbox.problem();
     if (problem) return { kind: 'environment', problem };
-    return judgeEnd(exit, heard, { order, thread, doing: watchdog.doing, now: world.now() });
+    return judgeEnd(exit, heard, {
+      order,
+      thread,
+      spentBefore,
+      doing: watchdog.doing,
+      now: world.now(),
+    });
   } finally {
     watchdog.stop();
     spending.stop();
@@ -282,23 +288,19 @@ function judgeEnd(
   exit: ChildExit,
   heard: CodexListener,
   {
-    order,
+    order: { settings, codex, ...order },
     thread,
+    spentBefore,
     doing,
     now,
-  }: {
-    readonly order: AttemptOrder;
-    readonly thread: string | undefined;
-    readonly doing: Doing;
-    readonly now: Date;
-  },
+  }: Pick<Running, 'order' | 'thread' | 'spentBefore'> & { readonly doing: Doing; readonly now: Date },
 ): AttemptEnd {
   const hasFinished = 'code' in exit && exit.code === 0 && heard.turnCompleted; // it may have, before our signal came
   // Whatever it says of a task that it was never told; it may be over before we have read which thread it is in.
   if ((exit.kind !== 'ended-by-us' || hasFinished) && isAnotherThread(heard, thread))
     return { kind: 'thread-lost' };
   if (exit.kind !== 'ended-by-us') {
-    const end = judgeExit(exit, heard, { model: order.settings.model, codex: order.codex, now });
+    const end = judgeExit(exit, heard, { model: settings.model, codex, now, spentBefore });
     const isLost =
       end.kind === 'failed' && end.failure.kind === 'exited-nonzero' && end.failure.class === 'thread-lost';
     // Where none was to be continued it is a failure like others: what spends no attempt would be tried for ever.

@@ -11,8 +11,9 @@ import type { AgentActivity } from '../core/event.ts';
 import { classify, classifyStart, limitedUntil } from '../core/codex-words.ts';
 import type { FailureClass } from '../core/failure-class.ts';
 import type { EnvironmentProblem, Failure, Limit } from '../core/failure.ts';
-import type { Usage } from '../core/outcome.ts';
+import { NO_USAGE, type Usage } from '../core/outcome.ts';
 import { headline, printable } from '../core/printable.ts';
+import { tokensIn, usageSince } from '../core/spending.ts';
 import { unreachable } from '../core/unreachable.ts';
 
 /** How Codex is started. Plain data: it crosses threads. */
@@ -283,9 +284,12 @@ export class CodexListener {
     );
   }
 
-  /** A turn that was completed without anything in it. Codex reports no error then, and the task is not done. */
-  get didNothing(): boolean {
-    const isFree = this.usage !== undefined && this.usage.input + this.usage.output === 0;
+  /**
+   * A turn that was completed without anything in it. Codex reports no error then, and the task is not done. What it says was
+   * spent is of the whole thread: `before` is what that had spent when it was continued.
+   */
+  didNothing(before: Usage): boolean {
+    const isFree = this.usage !== undefined && tokensIn(usageSince(this.usage, before)) === 0;
     return this.turnCompleted && isFree && !this.#hasItems;
   }
 
@@ -398,11 +402,22 @@ export function judgeExit(
     | { readonly kind: 'exited'; readonly code: number }
     | { readonly kind: 'signalled'; readonly signal: string },
   heard: CodexListener,
-  { model, codex, now }: { readonly model: string; readonly codex: CodexCommand; readonly now: Date },
+  {
+    model,
+    codex,
+    now,
+    spentBefore = NO_USAGE,
+  }: {
+    readonly model: string;
+    readonly codex: CodexCommand;
+    readonly now: Date;
+    /** In the thread, where it is continued. */
+    readonly spentBefore?: Usage | undefined;
+  },
 ): Judgement {
   if (exit.kind === 'signalled') return failed({ kind: 'signalled', signal: exit.signal });
   const { code } = exit;
-  if (code === 0 && heard.didNothing)
+  if (code === 0 && heard.didNothing(spentBefore))
     return { kind: 'limited', limit: { class: 'limited', message: DID_NOTHING } };
   if (code === 0 && (heard.turnCompleted || !heard.spokeJson)) return { kind: 'succeeded' };
   if (code === 0 && heard.turnFailed === undefined) return failed({ kind: 'no-terminal-event' });

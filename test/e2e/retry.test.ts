@@ -98,3 +98,18 @@ test('with too many requests at a time the task waits, and no attempt is spent',
   assert.match(stdout, /^Summary: 1 completed, 0 failed · /m);
   assert.equal(new Set(bench.server.requests.map(({ conversation }) => conversation)).size, 1);
 });
+
+test('a turn without a word and without a token is a limit also in a thread that had spent some before', async (t) => {
+  const bench = await makeCodexBench(t);
+  await bench.write(
+    'shaky.md',
+    'Shaky.\n[[run true]]\n[[fail-times 1 503 server_is_overloaded]]\n[[nothing]]',
+  );
+
+  const run = bench.start(['--retries', '1']);
+  await run.says(/^⏪ shaky\.md given back: Codex completed a turn without a word and without a token/m);
+  run.kill('SIGTERM');
+  await run.ended();
+
+  assert.ok(!(await bench.ls()).includes('done_exec_log-shaky.md.txt'));
+});
