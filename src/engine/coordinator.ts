@@ -11,8 +11,7 @@ import { EnvironmentError, InvariantError, isStorageError } from '../core/errors
 import type { AgentActivity, DispatchEnd, RunEvent, RunSummary } from '../core/event.ts';
 import type { EnvironmentProblem, Failure } from '../core/failure.ts';
 import type { RunOptions } from '../core/options.ts';
-import { addUsage, NO_USAGE, type Outcome, type SkipReason } from '../core/outcome.ts';
-import { eta, pace, type RunSpending } from '../core/spending.ts';
+import { NO_USAGE, type Outcome } from '../core/outcome.ts';
 import { markerOf, type Refusal, type Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { CodexCommand } from '../io/codex.ts';
@@ -21,14 +20,16 @@ import type { Listing, TaskDirectory } from '../io/task-directory.ts';
 import { resetTask } from './by-hand.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { DrainState } from './drain.ts';
-import { countStates, lookFirst, standingFor } from './first-look.ts';
+import { lookFirst, standingFor } from './first-look.ts';
 import { Level, type Place } from './level.ts';
 import type { AttemptNews, AttemptOrder, PriorResult } from './order.ts';
 import { directoryOf, Others } from './others.ts';
 import type { Pauses } from './pauses.ts';
 import type { Ledger } from './ledger.ts';
 import { LOOK_EVERY_MS } from './silence.ts';
-import { ELSEWHERE, READY, Standings, type Standing } from './standings.ts';
+import { standingAfter } from './standing-after.ts';
+import { ELSEWHERE, READY, Standings } from './standings.ts';
+import { summarise, Tally } from './summary.ts';
 import type { World } from './world.ts';
 
 export interface CoordinatorDeps {
@@ -73,6 +74,7 @@ export class Coordinator {
   readonly #reapings = new Set<Promise<void>>();
   readonly #crashes = new Map<Task, number>();
   readonly #breaker: Breaker<{ readonly task: Task; readonly claim: ClaimId }>;
+  readonly #tally: Tally;
   readonly #startedAt: number;
   #lookedAt = Number.NEGATIVE_INFINITY;
   /** The next task is one of so many that are ready: of one, while this run meets no other. */
@@ -81,7 +83,6 @@ export class Coordinator {
   #ended: DispatchEnd | undefined;
   #bug: unknown;
   #wake: () => void = () => {};
-  #tally = { alreadyCompleted: 0, retries: 0, warnings: 0, refused: 0, usage: NO_USAGE, attempts: 0 };
 
   constructor(world: World, deps: CoordinatorDeps) {
     this.#world = world;
@@ -101,7 +102,7 @@ export class Coordinator {
     const of = deps.options.concurrency;
     this.#level = new Level(of, (level, why) => deps.emit({ kind: 'level', level, of, why }));
     this.#startedAt = world.uptimeMs();
-    this.#tally.refused = deps.refused.length;
+    this.#tally = new Tally(deps.refused.length);
   }
 
   /** Works until nothing is left that it may take, or it is told to stop, and all its attempts have ended. */
@@ -250,7 +251,10 @@ export class Coordinator {
       this.#inHand.delete(order.claim);
     }
     this.#makeRoom(outcome.kind === 'skipped' && outcome.reason === 'already-claimed');
-    const standing = this.#fold(outcome);
+    this.#tally.count(outcome);
+    if (outcome.kind === 'returned' && outcome.reason.kind === 'environment')
+      this.#stop(outcome.reason.problem);
+    const standing = standingAfter(outcome, this.#world.uptimeMs());
     const learnt = this.#learn(task, place, outcome); // from here on nothing begins where a limit was met
     learnt.catch(() => {}); // heard below
     this.#standings.move(task, standing);
@@ -385,72 +389,6 @@ export class Coordinator {
     };
   }
 
-  #fold(outcome: Outcome): Standing {
-    if ('attempt' in outcome) this.#tally.attempts++;
-    if ('usage' in outcome) this.#tally.usage = addUsage(this.#tally.usage, outcome.usage);
-    if ('warnings' in outcome) this.#tally.warnings += outcome.warnings.length;
-    switch (outcome.kind) {
-      case 'succeeded':
-        return { kind: 'over', how: 'completed' };
-      case 'failed':
-        if (outcome.failure.kind === 'worker-crashed') return { kind: 'suspect' };
-        if (!outcome.willRetry) return { kind: 'over', how: 'failed' };
-        this.#tally.retries++;
-        return this.#delayed(outcome.againInMs);
-      case 'returned':
-        return this.#afterReturn(outcome);
-      case 'postponed':
-        return this.#delayed(outcome.againInMs);
-      case 'skipped':
-        return this.#afterSkip(outcome.reason);
-      case 'refused':
-        this.#tally.refused++;
-        return { kind: 'over', how: 'refused' };
-      default:
-        return unreachable(outcome);
-    }
-  }
-
-  #delayed(againInMs = 0): Standing {
-    return { kind: 'delayed', until: this.#world.uptimeMs() + againInMs };
-  }
-
-  #afterReturn({ reason, againInMs }: Outcome & { kind: 'returned' }): Standing {
-    switch (reason.kind) {
-      case 'environment':
-        this.#stop(reason.problem);
-        return { kind: 'over', how: 'given-back' };
-      case 'limited':
-        return reason.limit.class === 'rate-limited' ? this.#delayed(againInMs) : READY; // once the pause is over
-      case 'thread-lost':
-        return this.#delayed(againInMs);
-      case 'interrupted':
-      case 'claim-lost':
-      case 'log-deleted':
-      case 'unverified':
-        return { kind: 'over', how: 'given-back' };
-      default:
-        return unreachable(reason);
-    }
-  }
-
-  #afterSkip(reason: SkipReason): Standing {
-    switch (reason) {
-      case 'already-claimed':
-      case 'interrupted':
-      case 'task-changed': // it is being edited; the next look takes it as it is then
-        return { kind: 'elsewhere' };
-      case 'already-completed':
-      case 'failed-elsewhere':
-        return { kind: 'over', how: 'finished-elsewhere' };
-      case 'task-gone':
-        this.#tally.refused++;
-        return { kind: 'over', how: 'refused' };
-      default:
-        return unreachable(reason);
-    }
-  }
-
   #stop(problem: EnvironmentProblem): void {
     if (this.#problem) return;
     this.#problem = problem;
@@ -482,52 +420,19 @@ export class Coordinator {
     this.#wake = () => {};
   }
 
-  async #summary(): Promise<RunSummary> {
-    const standings = this.#standings;
-    const { files } = this.#world;
-    const now = await countStates(files, standings.notCompleted());
-    // What this run had not looked at again when it was stopped: others may have finished it, or it is as it was.
-    const open = standings.in('ready', 'delayed', 'elsewhere', 'suspect');
-    const before = await countStates(
-      files,
-      open.filter((task) => this.#priors.has(task)),
-    );
-    const since = await countStates(
-      files,
-      open.filter((task) => !this.#priors.has(task)),
-    );
-    const summary: RunSummary = {
-      alreadyCompleted: this.#tally.alreadyCompleted + standings.over('already-completed') + before.completed,
-      completed: standings.over('completed'),
-      failed: standings.over('failed'),
-      givenBack: standings.over('given-back'),
-      leftFailed: standings.over('left-failed') + before.failed,
-      inProgressElsewhere: now['in-progress'],
-      finishedElsewhere: standings.over('finished-elsewhere') + since.completed + since.failed,
-      held: standings.count('held'),
-      pending: Math.max(0, now.pending - standings.over('refused')),
-      refused: this.#tally.refused,
-      retries: this.#tally.retries,
+  #summary(): Promise<RunSummary> {
+    const { options, pauses, ledger, ceilings } = this.#deps;
+    return summarise(this.#world.files, {
+      tally: this.#tally,
+      standings: this.#standings,
+      priors: this.#priors,
       reaped: this.#others.reaped,
-      warnings: this.#tally.warnings,
       durationMs: this.#world.uptimeMs() - this.#startedAt,
-      pausedMs: this.#deps.pauses.pausedMs,
-      usage: this.#tally.usage,
-    };
-    return this.#tally.attempts === 0 ? summary : { ...summary, spending: await this.#spending(summary) };
-  }
-
-  async #spending({ pending, durationMs }: RunSummary): Promise<RunSpending> {
-    const { ledger, ceilings, options } = this.#deps;
-    await ledger.look();
-    const { usage, completedMs } = ledger.ours;
-    const etaMs = eta(completedMs, pending, options.concurrency);
-    return {
-      directory: ledger.all,
-      left: ceilings.left,
-      ...pace(usage, completedMs.length, durationMs),
-      ...(etaMs === undefined ? {} : { etaMs }),
-    };
+      pausedMs: pauses.pausedMs,
+      concurrency: options.concurrency,
+      ledger,
+      ceilings,
+    });
   }
 }
 

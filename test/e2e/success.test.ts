@@ -50,9 +50,9 @@ test('three agents at once do the work, and leave logs that a person can read', 
     /^Summary: 4 completed, 0 failed · .* · tokens: 14\.4k in \(9\.6k cached\), 720 out$/m,
   );
   // Codex's sandbox makes these for a moment, and sometimes leaves them when several are at work.
-  const ofCodex = ['.agents', '.aws', '.codex', '.git'];
+  const ofCodex = new Set(['.agents', '.aws', '.codex', '.git']);
   assert.deepEqual(
-    (await bench.ls()).filter((name) => !ofCodex.includes(name)),
+    (await bench.ls()).filter((name) => !ofCodex.has(name)),
     [
       '.codex-worker',
       ...names.flatMap((name) => [`${name}.md`, `${name}.txt`, `done_exec_log-${name}.md.txt`]),

@@ -1,0 +1,97 @@
+/** What a run has to say of itself when it is over: what it counted, and what stands in its directories now. */
+import type { RunSummary } from '../core/event.ts';
+import { addUsage, NO_USAGE, type Outcome } from '../core/outcome.ts';
+import { eta, pace, type RunSpending } from '../core/spending.ts';
+import type { Task } from '../core/task.ts';
+import type { Files } from '../io/files.ts';
+import type { Ceilings } from './ceilings.ts';
+import { countStates } from './first-look.ts';
+import type { Ledger } from './ledger.ts';
+import type { PriorResult } from './order.ts';
+import type { Standings } from './standings.ts';
+
+/** Counted while the run is on. */
+export class Tally {
+  alreadyCompleted = 0;
+  attempts = 0;
+  retries = 0;
+  warnings = 0;
+  refused: number;
+  usage = NO_USAGE;
+
+  constructor(refused: number) {
+    this.refused = refused;
+  }
+
+  count(outcome: Outcome): void {
+    if ('attempt' in outcome) this.attempts++;
+    if ('usage' in outcome) this.usage = addUsage(this.usage, outcome.usage);
+    if ('warnings' in outcome) this.warnings += outcome.warnings.length;
+    const isRetried =
+      outcome.kind === 'failed' && outcome.failure.kind !== 'worker-crashed' && outcome.willRetry;
+    if (isRetried) this.retries++;
+    const isGone = outcome.kind === 'skipped' && outcome.reason === 'task-gone';
+    if (outcome.kind === 'refused' || isGone) this.refused++;
+  }
+}
+
+export interface SummaryRequest {
+  readonly tally: Tally;
+  readonly standings: Standings;
+  readonly priors: ReadonlyMap<Task, PriorResult>;
+  readonly reaped: number;
+  readonly durationMs: number;
+  readonly pausedMs: number;
+  readonly concurrency: number;
+  readonly ledger: Pick<Ledger, 'look' | 'all' | 'ours'>;
+  readonly ceilings: Pick<Ceilings, 'left'>;
+}
+
+export async function summarise(files: Files, request: SummaryRequest): Promise<RunSummary> {
+  const { tally, standings, priors, reaped, durationMs, pausedMs } = request;
+  const now = await countStates(files, standings.notCompleted());
+  // What this run had not looked at again when it was stopped: others may have finished it, or it is as it was.
+  const open = standings.in('ready', 'delayed', 'elsewhere', 'suspect');
+  const before = await countStates(
+    files,
+    open.filter((task) => priors.has(task)),
+  );
+  const since = await countStates(
+    files,
+    open.filter((task) => !priors.has(task)),
+  );
+  const summary: RunSummary = {
+    alreadyCompleted: tally.alreadyCompleted + standings.over('already-completed') + before.completed,
+    completed: standings.over('completed'),
+    failed: standings.over('failed'),
+    givenBack: standings.over('given-back'),
+    leftFailed: standings.over('left-failed') + before.failed,
+    inProgressElsewhere: now['in-progress'],
+    finishedElsewhere: standings.over('finished-elsewhere') + since.completed + since.failed,
+    held: standings.count('held'),
+    pending: Math.max(0, now.pending - standings.over('refused')),
+    refused: tally.refused,
+    retries: tally.retries,
+    reaped,
+    warnings: tally.warnings,
+    durationMs,
+    pausedMs,
+    usage: tally.usage,
+  };
+  return tally.attempts === 0 ? summary : { ...summary, spending: await spendingOf(request, summary) };
+}
+
+async function spendingOf(
+  { ledger, ceilings, concurrency }: SummaryRequest,
+  { pending, durationMs }: RunSummary,
+): Promise<RunSpending> {
+  await ledger.look();
+  const { usage, completedMs } = ledger.ours;
+  const etaMs = eta(completedMs, pending, concurrency);
+  return {
+    directory: ledger.all,
+    left: ceilings.left,
+    ...pace(usage, completedMs.length, durationMs),
+    ...(etaMs === undefined ? {} : { etaMs }),
+  };
+}
