@@ -147,10 +147,11 @@ function nextStep({ world, order, history }: Running, end: AttemptEnd): NextStep
   switch (end.kind) {
     case 'failed': {
       const where = nextAttempt(end.failure);
-      if (where === 'never' || history.retriesUsed >= order.retries) return undefined;
+      const retriesUsed = Math.max(history.retriesUsed, order.retried ?? 0);
+      if (where === 'never' || retriesUsed >= order.retries) return undefined;
       const { kind } = end.failure;
       if (kind === 'verify-failed' || kind === 'changed-nothing') return { in: where, because: kind }; // waiting helps nothing
-      return { in: where, notBefore: after(history.retriesUsed + 1) };
+      return { in: where, notBefore: after(retriesUsed + 1) };
     }
     case 'limited': {
       if (end.limit.class === 'limited') return { in: 'same-thread' }; // the pause of the directory is its wait

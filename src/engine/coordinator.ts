@@ -73,6 +73,8 @@ export class Coordinator {
   readonly #attempts = new Set<Promise<void>>();
   readonly #reapings = new Set<Promise<void>>();
   readonly #crashes = new Map<Task, number>();
+  /** Attempts of this run that failed and were put back. */
+  readonly #retried = new Map<Task, number>();
   readonly #breaker: Breaker<{ readonly task: Task; readonly claim: ClaimId }>;
   readonly #tally: Tally;
   readonly #startedAt: number;
@@ -261,6 +263,7 @@ export class Coordinator {
     const log = logOf(task, outcome);
     emit({ kind: 'attempt-ended', task, outcome, ...(log === undefined ? {} : { log }) });
     if (standing.kind === 'delayed' && outcome.kind === 'failed') {
+      this.#retried.set(task, 1 + (this.#retried.get(task) ?? 0));
       emit({
         kind: 'retry-scheduled',
         task,
@@ -336,6 +339,7 @@ export class Coordinator {
       codex,
       codexVersion,
       retries: options.retries,
+      retried: this.#retried.get(task) ?? 0,
       by,
       settings: { mode, model, workingDirectory, codexConfig },
       ...(prior ? { prior } : {}),

@@ -30,6 +30,8 @@ export interface AttemptOrder {
   readonly idleTimeoutMs?: number;
   /** Attempts after the first that the task may have since its last result. */
   readonly retries: number;
+  /** How many of them this run knows of by itself: what is counted from the files may have been deleted. */
+  readonly retried?: number;
   readonly takeoverAfterMs?: number;
   /** What says whether the task is done, once Codex says so. */
   readonly verify?: Pick<Verify, 'command' | 'timeoutMs'>;

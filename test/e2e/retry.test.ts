@@ -113,3 +113,16 @@ test('a turn without a word and without a token is a limit also in a thread that
 
   assert.ok(!(await bench.ls()).includes('done_exec_log-shaky.md.txt'));
 });
+
+test('a task whose earlier attempts are deleted while it runs is not tried for ever', async (t) => {
+  const bench = await makeCodexBench(t);
+  await bench.write('a.md', 'Do it.\n[[say Done.]]');
+
+  const run = bench.start(['--retries', '2', '--verify', 'rm -rf .codex-worker; false']);
+  await run.says(/^(?:❌ a\.md failed|🔁 a\.md attempt 3 failed)/m);
+  run.kill('SIGTERM');
+  const { stdout } = await run.ended();
+
+  assert.match(stdout, /^❌ a\.md failed: .* failed with code 1/m);
+  assert.equal(stdout.match(/^🔁/gm)?.length, 2);
+});
