@@ -127,8 +127,11 @@ export class Coordinator {
       if (this.#isStopping() || !this.#isWaiting()) break;
       await this.#change();
     }
-    while (this.#attempts.size + this.#reapings.size > 0)
+    await pauses.prepare(false); // it begins nothing more: the right to is left to those who do
+    while (this.#attempts.size + this.#reapings.size > 0) {
       await Promise.race([...this.#attempts, ...this.#reapings]);
+      await pauses.prepare(false);
+    }
     await pauses.close();
     if (this.#bug !== undefined) throw this.#bug;
     return { summary: await this.#summary(), problem: this.#problem, ended: this.#ended };

@@ -108,14 +108,24 @@ export class Pauses {
   get admits(): 'all' | 'probe' | 'none' {
     if (this.#writing > 0) return 'none';
     if (!this.#current()) return 'all';
-    return this.#probe && !this.#probe.task ? 'probe' : 'none';
+    return this.#probe && !this.#probe.task && this.#isOfUse(this.#probe) ? 'probe' : 'none';
   }
 
-  /** Obtains the probe where it is time for it, and leaves it where there is nothing to try it with. */
+  /** Obtains the probe where it is time for it, and leaves it where there is nothing to try, or nothing to try it with. */
   async prepare(isAnyReady: boolean): Promise<void> {
-    if (this.#probe) {
-      if (!this.#probe.task && (!isAnyReady || !this.#current())) await this.#release();
-    } else if (isAnyReady && this.#isDue()) await this.#obtain();
+    if (this.#probe && (!this.#isOfUse(this.#probe) || (!this.#probe.task && !isAnyReady)))
+      await this.#release();
+    if (!this.#probe && isAnyReady && this.#isDue()) await this.#obtain();
+  }
+
+  /** Pauses are lifted, replaced and added meanwhile: a task is tried only where nothing else holds this run up. */
+  #isOfUse({ held, task }: HeldProbe): boolean {
+    const now = this.#now;
+    const stands = new Set(
+      held.filter(({ place, pause }) => place.pause?.id === pause.id).map(({ place }) => place),
+    );
+    const isOther = (place: Place) => place.pause && isInForce(place.pause, now) && !stands.has(place);
+    return stands.size > 0 && (task !== undefined || !this.#places.some(isOther));
   }
 
   began(task: Task): void {

@@ -184,6 +184,56 @@ test('a probe that says nothing about the limit waits for the next time; one tha
   assert.equal((await pauseOf(machine, one)).round, 1);
 });
 
+test('a task that was not begun leaves no right to try another one where a person has paused meanwhile', async (t) => {
+  const machine = makeMachine(t);
+  const one = await open(t, machine);
+  await one.pauses.ended(FIX, limited());
+  machine.now += MINUTE + A_BIT;
+  await one.turn();
+  one.pauses.began(FIX);
+  const byHand = {
+    id: 'b'.repeat(32),
+    class: 'by-hand',
+    reason: '',
+    since: 0,
+    by: '',
+    pid: 1,
+    host: '',
+  } as const;
+  await writePause(one.world.files, machine.directory, one.world.me, byHand, 'instead');
+  await one.pauses.look();
+
+  await one.pauses.ended(FIX, { kind: 'skipped', reason: 'already-claimed' });
+
+  assert.equal(one.pauses.admits, 'none');
+  assert.equal(await one.turn(), 'none');
+  assert.deepEqual(probes(machine), []);
+});
+
+test('nor where another directory of the run is paused until later, and the next pause can be tried beside an old one', async (t) => {
+  const [a, b] = [makeMachine(t), makeMachine(t)];
+  const both = await open(t, a, {}, [b]);
+  const [one, other] = [await open(t, a), await open(t, b)];
+  await one.pauses.ended(FIX, limited());
+  a.now += MINUTE + A_BIT;
+  assert.equal(await both.turn(), 'probe');
+  both.pauses.began(FIX);
+  b.now = a.now;
+  await other.pauses.ended(FIX, limited(b.now + 60 * MINUTE));
+  await both.pauses.look();
+  await both.pauses.ended(FIX);
+  assert.equal(both.pauses.admits, 'none');
+  assert.equal(await both.turn(), 'none');
+  assert.equal(await one.turn(), 'probe', 'it is left to those who may');
+
+  one.pauses.began(FIX); // and says nothing for long
+  await one.world.files.unlink(`${a.directory.path}/.codex-worker/pause.json`);
+  assert.equal(await one.turn(), 'all');
+  await one.pauses.ended(task('older.md'), limited());
+  a.now += MINUTE + A_BIT;
+  assert.equal(await one.turn(), 'probe');
+});
+
 test('a terminal with nothing to try leaves the probe to another, and so does one that ends', async (t) => {
   const machine = makeMachine(t);
   const [one, two, three] = [await open(t, machine), await open(t, machine), await open(t, machine)];
