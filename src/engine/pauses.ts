@@ -276,29 +276,38 @@ export class Pauses {
 
   /** The pause first, then the probe: in between it is a right to nothing. */
   async #renew(probe: HeldProbe, limit?: Limit): Promise<void> {
-    const { files, me } = this.#world;
+    const { files } = this.#world;
     const id = newClaimId();
     for (const { place, pause } of probe.held) {
       const read = await readPause(files, place.directory, this.#now);
       if (read.kind !== 'pause' || read.pause.id !== pause.id) continue; // lifted, or made another, by a person
       const next = this.#limitPause(id, limit?.message ?? pause.reason, limit?.until, pause.round + 1);
-      await writePause(files, place.directory, me, next, 'instead');
+      await this.#write(place.directory, next, 'instead');
     }
     await this.#releaseAll(probe);
   }
 
   /** A pause that stands is left as it is: it is of the same limit, or of a person. */
   async #pauseAll(limit: Limit): Promise<void> {
-    const { files, me } = this.#world;
+    const { files } = this.#world;
     const id = newClaimId();
     await this.#exclusively(async () => {
       for (const { directory } of this.#places) {
         const read = await readPause(files, directory, this.#now);
         if (read.kind === 'pause' && isInForce(read.pause, this.#now)) continue;
         const pause = this.#limitPause(id, limit.message, limit.until, 0);
-        await writePause(files, directory, me, pause, read.kind === 'absent' ? 'first' : 'instead');
+        await this.#write(directory, pause, read.kind === 'absent' ? 'first' : 'instead');
       }
     });
+  }
+
+  async #write(directory: TaskDirectory, pause: Pause, how: 'first' | 'instead'): Promise<void> {
+    const { files, me } = this.#world;
+    try {
+      await writePause(files, directory, me, pause, how);
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error; // removed meanwhile: there is nothing to start in it
+    }
   }
 
   #limitPause(id: string, message: string, said: number | undefined, round: number): LimitPause {

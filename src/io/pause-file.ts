@@ -8,7 +8,7 @@ import { EnvironmentError, isErrno } from '../core/errors.ts';
 import { asPause, pauseFields, type Pause } from '../core/pause.ts';
 import type { ProcessIdentity } from '../core/claim.ts';
 import { PRIVATE_DIRECTORY } from '../core/task.ts';
-import { createPrivate, mustNotLeadAway } from './file-system.ts';
+import { createPrivate, makePrivateDirectory, mustNotLeadAway } from './file-system.ts';
 import { lookAt, readSmall, removeIfThere, renameIfThere, type Files } from './files.ts';
 import { identityToken } from './process-identity.ts';
 import { temporaryPath, type TaskDirectory } from './task-directory.ts';
@@ -46,8 +46,27 @@ function parse(text: string): unknown {
   }
 }
 
-/** `first`: only where there is none yet. False when somebody else was first. Throws EnvironmentError where it cannot be. */
+/**
+ * `first`: only where there is none yet. False when somebody else was first. Throws EnvironmentError where it cannot be, and
+ * ENOENT only when the task directory itself is gone.
+ */
 export async function writePause(
+  files: Files,
+  directory: TaskDirectory,
+  me: ProcessIdentity,
+  pause: Pause,
+  how: 'first' | 'instead',
+): Promise<boolean> {
+  for (;;) {
+    try {
+      return await tryToWrite(files, directory, me, pause, how);
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT') || !(await lookAt(files, directory.path))) throw error; // else our folder was removed
+    }
+  }
+}
+
+async function tryToWrite(
   files: Files,
   directory: TaskDirectory,
   me: ProcessIdentity,
@@ -92,7 +111,12 @@ export async function removePause(
   if (read.kind !== 'pause' || read.pause.id !== id) return false;
   // No call removes a name only if it still leads to that file: so it is taken aside, looked at, and put back if it is another.
   const aside = temporaryPath(directory, `lifted-${randomBytes(8).toString('hex')}.${identityToken(me)}`);
-  await mustNotLeadAway(files, `${directory.path}/${PRIVATE_DIRECTORY}/tmp`);
+  try {
+    await makePrivateDirectory(files, directory);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false; // the task directory is gone
+    throw error;
+  }
   if (!(await renameIfThere(files, path, aside))) return false;
   const file = await readSmall(files, aside, MOST_BYTES);
   const taken = file.kind === 'read' ? asPause(parse(file.bytes.toString('utf8')), now) : undefined;

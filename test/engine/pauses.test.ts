@@ -1,5 +1,6 @@
 /** Terminals that meet a limit on one directory, with a clock that the test moves. */
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
 import { EnvironmentError } from '../../src/core/errors.ts';
 import type { RunEvent } from '../../src/core/event.ts';
@@ -315,6 +316,35 @@ test('a pause that cannot be written ends the run, instead of trying the limit f
   const machine = makeMachine(t);
   const one = await open(t, machine, { link: () => Promise.reject(errno('ENOSPC')) });
   await assert.rejects(one.pauses.ended(FIX, limited()), EnvironmentError);
+});
+
+test('a directory that is removed meanwhile keeps no other from being paused and resumed', async (t) => {
+  const [a, b] = [makeMachine(t), makeMachine(t)].sort((x, y) =>
+    x.directory.path < y.directory.path ? -1 : 1,
+  );
+  assert.ok(a && b);
+  const both = await open(t, a, {}, [b]);
+  await rm(a.directory.path, { recursive: true });
+  await both.pauses.ended(FIX, limited());
+  assert.ok(b.has('.codex-worker/pause.json'));
+  assert.equal(await both.turn(), 'none');
+  a.now += MINUTE + A_BIT;
+  assert.equal(await both.turn(), 'probe');
+  both.pauses.began(FIX);
+  await both.pauses.ended(FIX, SUCCESS);
+  assert.equal(await both.turn(), 'all');
+});
+
+test('whoever removes the folder of temporary files keeps nobody from lifting a pause', async (t) => {
+  const machine = makeMachine(t);
+  const one = await open(t, machine);
+  await one.pauses.ended(FIX, limited());
+  machine.now += MINUTE + A_BIT;
+  await one.turn();
+  one.pauses.began(FIX);
+  await rm(`${machine.directory.path}/.codex-worker/tmp`, { recursive: true });
+  await one.pauses.ended(FIX, SUCCESS);
+  assert.equal(await one.turn(), 'all');
 });
 
 test('a limit pauses every directory of the run, and is tried with the probes of all or not at all', async (t) => {
