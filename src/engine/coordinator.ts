@@ -119,22 +119,36 @@ export class Coordinator {
       wake: () => this.#wake(),
       resumed: () => this.#level.restart(this.#world.uptimeMs(), this.#world.random()),
     });
+    await this.#unlessBroken(() => this.#dispatchAll());
+    const leave = () => this.#unlessBroken(() => pauses.prepare(false)); // it begins nothing more: others may
+    await leave();
+    while (this.#attempts.size + this.#reapings.size > 0) {
+      await Promise.race([...this.#attempts, ...this.#reapings]);
+      await leave();
+    }
+    await this.#unlessBroken(() => pauses.close());
+    if (this.#bug !== undefined) throw this.#bug;
+    return { summary: await this.#summary(), problem: this.#problem, ended: this.#ended };
+  }
+
+  async #dispatchAll(): Promise<void> {
     while (!this.#isStopping()) {
       await this.#look();
       await this.#deps.ceilings.look();
-      await pauses.prepare(this.#standings.count('ready') > 0 && this.#level.hasPlace);
+      await this.#deps.pauses.prepare(this.#standings.count('ready') > 0 && this.#level.hasPlace);
       this.#dispatch();
       if (this.#isStopping() || !this.#isWaiting()) break;
       await this.#change();
     }
-    await pauses.prepare(false); // it begins nothing more: the right to is left to those who do
-    while (this.#attempts.size + this.#reapings.size > 0) {
-      await Promise.race([...this.#attempts, ...this.#reapings]);
-      await pauses.prepare(false);
+  }
+
+  /** What is thrown is thrown at the end of the run: what runs is finished, and heard of. */
+  async #unlessBroken(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#bug ??= error;
     }
-    await pauses.close();
-    if (this.#bug !== undefined) throw this.#bug;
-    return { summary: await this.#summary(), problem: this.#problem, ended: this.#ended };
   }
 
   /** Something happened outside (a signal): look at it now. */

@@ -1,0 +1,102 @@
+/** The loop of a run, with attempts that the test plays. */
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import type { RunEvent } from '../../src/core/event.ts';
+import { NO_USAGE, type Outcome } from '../../src/core/outcome.ts';
+import { markerOf, type Task } from '../../src/core/task.ts';
+import { Coordinator, type CoordinatorDeps } from '../../src/engine/coordinator.ts';
+import { Pauses } from '../../src/engine/pauses.ts';
+import { started } from '../report/rig.ts';
+import { makeMachine } from './machine.ts';
+
+const SUCCESS: Outcome = {
+  kind: 'succeeded',
+  attempt: 1,
+  durationMs: 1,
+  usage: NO_USAGE,
+  warnings: [],
+  answer: '',
+  checks: [],
+};
+
+function options(concurrency: number) {
+  const event = started(0, { concurrency });
+  assert.ok(event.kind === 'run-started');
+  return event.options;
+}
+
+/** `play` is an attempt at a task; what it succeeds in is marked so. */
+function makeRun(
+  t: TestContext,
+  tasks: number,
+  concurrency: number,
+  play: (task: Task) => Promise<Outcome>,
+  ceilings: Partial<CoordinatorDeps['ceilings']>,
+) {
+  const machine = makeMachine(t);
+  const world = machine.boot();
+  const { path } = machine.directory;
+  const events: RunEvent[] = [];
+  const emit = (event: RunEvent) => void events.push(event);
+  const directories = new Map([[path, machine.directory]]);
+  const made = Array.from({ length: tasks }, (_, i) => ({
+    directory: path,
+    name: `${i}.md`,
+    label: `${i}.md`,
+  }));
+  for (const { name } of made) machine.write(name, 'Do it.\n');
+  const coordinator = new Coordinator(world, {
+    run: 'ours',
+    options: options(concurrency),
+    codex: { command: 'codex', launcher: 'codex', isCodex: true },
+    codexVersion: '',
+    by: 'test',
+    tasks: made,
+    refused: [],
+    strays: [],
+    directories,
+    pauses: new Pauses(world, { directories, by: 'test', emit }),
+    emit,
+    attempt: async ({ task }) => {
+      const outcome = await play(task);
+      if (outcome.kind === 'succeeded') machine.write(markerOf.completed(task.name), '');
+      return outcome;
+    },
+    drainState: () => 'running',
+    ceilings: {
+      look: () => Promise.resolve(),
+      reached: () => undefined,
+      budgetOf: () => undefined,
+      left: {},
+      ...ceilings,
+    },
+    ledger: {
+      look: () => Promise.resolve(),
+      all: { attempts: 0, usage: NO_USAGE },
+      ours: { usage: NO_USAGE, completedMs: [] },
+    },
+  });
+  return { run: coordinator.run(), events };
+}
+
+const moment = () => new Promise((resolve) => setTimeout(resolve, 20));
+
+test('an error of the loop ends the run as one of an attempt does: what runs is finished', async (t) => {
+  const over: string[] = [];
+  const looks = { count: 0 };
+  const { run } = makeRun(
+    t,
+    3,
+    2,
+    async ({ name }) => {
+      if (name !== '0.md') await moment();
+      over.push(name);
+      return SUCCESS;
+    },
+    {
+      look: () => (looks.count++ === 0 ? Promise.resolve() : Promise.reject(new Error('the disk'))),
+    },
+  );
+  await assert.rejects(run, /the disk/);
+  assert.deepEqual(over, ['0.md', '1.md']);
+});
