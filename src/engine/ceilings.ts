@@ -91,7 +91,7 @@ export class Ceilings {
     }
   }
 
-  /** Why no more is to be handed out while so many attempts run; `undefined` while it may be. */
+  /** Why no more is to be handed out, were so many attempts that run at their ends; `undefined` while it may be. */
   reached(running: number): DispatchEnd | undefined {
     const ceiling = this.#ceiling(running);
     return ceiling && endFor(ceiling, 'this');

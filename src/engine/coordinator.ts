@@ -135,7 +135,7 @@ export class Coordinator {
     while (!this.#isStopping()) {
       await this.#look();
       await this.#deps.ceilings.look();
-      await this.#deps.pauses.prepare(this.#standings.count('ready') > 0 && this.#level.hasPlace);
+      await this.#deps.pauses.prepare(this.#mayTry());
       this.#dispatch();
       if (this.#isStopping() || !this.#isWaiting()) break;
       await this.#change();
@@ -222,12 +222,23 @@ export class Coordinator {
     while (!this.#isStopping() && this.#mayBegin(now)) {
       const task = this.#standings.nextReady(this.#among, this.#world.random());
       if (!task) return;
-      const end = this.#deps.ceilings.reached(this.#attempts.size);
+      const end = this.#deps.ceilings.reached(0);
       if (end) return this.endDispatch(end);
+      if (this.#wouldPassCeiling()) return;
       this.#standings.move(task, { kind: 'running' });
       this.#deps.pauses.began(task);
       this.#track(this.#attempts, this.#attempt(task, this.#level.begin(now, this.#world.random())));
     }
+  }
+
+  /** Whether there is a task, and room for it, to try a limit with. */
+  #mayTry(): boolean {
+    return this.#standings.count('ready') > 0 && this.#level.hasPlace && !this.#wouldPassCeiling();
+  }
+
+  /** One that runs may come to nothing, and one that has ended may be in the journal already: so it is waited for them. */
+  #wouldPassCeiling(): boolean {
+    return this.#attempts.size > 0 && this.#deps.ceilings.reached(this.#attempts.size) !== undefined;
   }
 
   #mayBegin(now: number): boolean {

@@ -81,6 +81,34 @@ function makeRun(
 
 const moment = () => new Promise((resolve) => setTimeout(resolve, 20));
 
+test('an attempt that is in the journal before it is over is not counted twice, and one that comes to nothing not at all', async (t) => {
+  const journal = { ended: 0 };
+  const begun: string[] = [];
+  const { run, events } = makeRun(
+    t,
+    6,
+    2,
+    async ({ name }) => {
+      begun.push(name);
+      if (name === '0.md') return { kind: 'postponed', againInMs: 3_600_000 };
+      if (name === '2.md') await moment();
+      journal.ended++;
+      await moment(); // its claim is released only then
+      return SUCCESS;
+    },
+    {
+      reached: (running) =>
+        journal.ended + running >= 4
+          ? { kind: 'budget', message: `${journal.ended} and ${running}`, hint: '' }
+          : undefined,
+    },
+  );
+  const { ended } = await run;
+  assert.equal(ended?.message, '4 and 0');
+  assert.equal(journal.ended, 4, begun.join(' '));
+  assert.equal(events.filter(({ kind }) => kind === 'dispatch-ended').length, 1);
+});
+
 test('an error of the loop ends the run as one of an attempt does: what runs is finished', async (t) => {
   const over: string[] = [];
   const looks = { count: 0 };
