@@ -53,7 +53,7 @@ export class Ledger {
       this.ours.usage = addUsage(this.ours.usage, usage);
       if (outcome === 'completed') this.ours.completedMs.push(durationMs);
     }
-    if (at < this.#since) return;
+    if (at < this.#since && run !== this.#run) return; // its own counts, though the clock was set back
     this.counted = addSpent(this.counted, spent);
     const key = `${directory}/${task}`;
     this.#tasks.set(key, (this.#tasks.get(key) ?? 0) + tokensIn(usage));

@@ -29,7 +29,7 @@ test('what was spent before a moment counts for the directory, and for no ceilin
   const machine = makeMachine(t);
   const world = { ...machine.boot(), accounts: accountsIn(realFiles, {}) };
   const append = (more: Partial<JournalEntry>) => appendToJournal(realFiles, machine.directory, entry(more));
-  await append({ at: MIDNIGHT - 1, task: 'old.md' });
+  await append({ at: MIDNIGHT - 1, task: 'old.md', run: 'before' });
   await append({ run: 'theirs' });
   const ledger = new Ledger(world, [machine.directory], { since: MIDNIGHT, run: 'ours' });
   const budget = { since: MIDNIGHT, tokens: 300, attempts: 3, tokensPerTask: 250 };
@@ -51,10 +51,20 @@ test('what was spent before a moment counts for the directory, and for no ceilin
   assert.match(ceilings.reached(0)?.message ?? '', /^--max-tokens 300 is reached: 300 tokens/);
   assert.deepEqual(ceilings.left, { tokens: 0, attempts: 0 });
   assert.deepEqual(ledger.ours, {
-    usage: { input: 270, cached: 150, output: 30 },
-    completedMs: [1_000, 1_000],
+    usage: { input: 180, cached: 100, output: 20 },
+    completedMs: [1_000],
   });
   assert.equal(machine.has('.codex-worker/ceiling.json'), true);
+});
+
+test('what a run itself spends counts for its ceilings, also when the clock is set back to before them', async (t) => {
+  const machine = makeMachine(t);
+  const world = { ...machine.boot(), accounts: accountsIn(realFiles, {}) };
+  for (const run of ['ours', 'theirs'])
+    await appendToJournal(realFiles, machine.directory, entry({ run, at: MIDNIGHT - 3_600_000 }));
+  const ledger = new Ledger(world, [machine.directory], { since: MIDNIGHT, run: 'ours' });
+  await ledger.look();
+  assert.equal(ledger.counted.attempts, 1);
 });
 
 test('who watches the ceilings of others stops with the run, also in the middle of a look', async (t) => {
