@@ -1,6 +1,7 @@
 /**
  * When a run had better hand out no more tasks because of those that failed: three in a row that failed alike did so for a
- * reason that is not theirs, and so would all the others; or, where the user says how many may fail, so many.
+ * reason that is not theirs, and so would all the others; or, where the user says how many may fail, so many. Trouble at
+ * the server passes: then it is an outage, to be waited for.
  */
 import type { DispatchEnd } from './event.ts';
 import { describeFailure, type Failure } from './failure.ts';
@@ -14,6 +15,8 @@ const ALIKE_IN_A_ROW = 3;
 export interface Trip<T> {
   /** Said once: the first time that dispatch is to end. */
   readonly end?: DispatchEnd;
+  /** What the server says, while it fails whoever asks. */
+  readonly outage?: string;
   /** What did not fail by itself, and is to be as if it had never been tried. */
   readonly caught: readonly T[];
 }
@@ -26,6 +29,9 @@ export class Breaker<T> {
   /** What those of the row have in common. */
   #signature: string | undefined;
   #isOpen = false;
+  /** Those in a row that had no retries left when the server failed them. */
+  #cutOff: T[] = [];
+  #isOut = false;
 
   /** `tasks` is the number of tasks of the run. */
   constructor(maxFailures: MaxFailures | undefined, tasks: number) {
@@ -37,6 +43,7 @@ export class Breaker<T> {
   }
 
   succeeded(): void {
+    this.#serverAnswered();
     if (this.#isOpen) return; // the row is known; what else comes of it is caught
     this.#row = [];
     this.#signature = undefined;
@@ -44,7 +51,27 @@ export class Breaker<T> {
 
   failed(task: T, failure: Failure): Trip<T> {
     this.#failed += 1;
+    if (isServersFault(failure)) {
+      const trip = this.#inOutage(task, failure);
+      if (trip) return trip;
+    } else this.#serverAnswered();
     return this.#mostFailed === undefined ? this.#inRow(task, failure) : this.#counted(this.#mostFailed);
+  }
+
+  #serverAnswered(): void {
+    this.#cutOff = [];
+    this.#isOut = false;
+  }
+
+  /** Until the server answers again, whatever it fails is caught. */
+  #inOutage(task: T, failure: Failure): Trip<T> | undefined {
+    this.#cutOff.push(task);
+    if (!this.#isOut && this.#cutOff.length < ALIKE_IN_A_ROW) return undefined;
+    this.#isOut = true;
+    const caught = this.#cutOff.splice(0);
+    this.#failed -= caught.length;
+    [this.#row, this.#signature] = [[], undefined];
+    return { outage: describeFailure(failure), caught };
   }
 
   #counted(most: number): Trip<T> {
@@ -68,9 +95,13 @@ export class Breaker<T> {
 }
 
 const WHEN_COUNTED =
-  'see why they failed, then start the same command again: it takes those that failed once more, and the rest';
+  'see why they failed, then start the same command again for the rest; without --no-retry-failed it takes those that failed once more';
 const WHEN_ALIKE =
   'they are made pending again; put right what they have in common, then start the same command again (--max-failures 100% goes on whatever fails)';
+
+/** As far as Codex tells, the task had no part in it. */
+const isServersFault = (failure: Failure) =>
+  failure.kind === 'turn-failed' && (failure.class === 'transient' || failure.class === 'network');
 
 /** What failures of the same cause have in common; `undefined` for one whose cause is its own task. */
 export function signatureOf(failure: Failure): string | undefined {

@@ -106,7 +106,7 @@ export function describeFailure(failure: Failure): string {
     case 'owner-died':
       return `the worker died ${failure.times} times on this task`;
     case 'verify-failed':
-      return `${headline(failure.command, 80)} failed with code ${failure.code}${failure.said && `: ${headline(failure.said)}`}`;
+      return `verify failed with code ${failure.code}${failure.said && `: ${headline(failure.said)}`} (${headline(failure.command, 60)})`;
     case 'changed-nothing':
       return 'its agent changed no file';
     case 'worker-crashed':

@@ -2,7 +2,7 @@
  * A pause: nobody starts an agent in a task directory. It stands in a file that every terminal sees (`io/pause-file.ts`),
  * and anything may have been written there: what is not a pause of ours is `undefined` here.
  *
- *   limited   a usage limit was met. When its time has come one task of one terminal is tried, the probe; the pause
+ *   limited   a usage limit was met, or the server fails whoever asks. When its time has come one task of one terminal is tried, the probe; the pause
  *             stands until that says that the limit is lifted, however long its time is over
  *   by-hand   a person wants it. Nobody probes it; with a time it is over then, without one when `resume` lifts it
  */

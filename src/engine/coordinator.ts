@@ -313,7 +313,8 @@ export class Coordinator {
 
   /** Looks whether this failure is one too many. Nothing is dispatched between the end of the task and the end of dispatch. */
   async #break(task: Task, claim: ClaimId, failure: Failure): Promise<void> {
-    const { end, caught } = this.#breaker.failed({ task, claim }, failure);
+    const { end, outage, caught } = this.#breaker.failed({ task, claim }, failure);
+    if (outage !== undefined) await this.#deps.pauses.pauseFor({ class: 'limited', message: outage });
     if (end && this.#isAnyLeft(caught.length)) this.endDispatch(end);
     for (const { task: failed, claim: attempt } of caught) await this.#makePending(failed, attempt);
   }
@@ -327,6 +328,7 @@ export class Coordinator {
     try {
       const done = await resetTask(this.#world, directoryOf(directories, task), task, run, by, claim);
       if (done === 'blocked') return; // it stays failed
+      this.#retried.delete(task);
       this.#standings.move(task, done === 'reset' ? READY : ELSEWHERE);
       if (done === 'reset') emit({ kind: 'made-pending', task });
     } catch (error) {
@@ -339,7 +341,7 @@ export class Coordinator {
   #hasSpentAll(task: Task): boolean {
     const budget = this.#deps.ceilings.budgetOf(task);
     if (!budget || budget.left > 0) return false;
-    const message = `${task.label} is left alone: it has spent the ${budget.limit} tokens of --max-tokens-per-task`;
+    const message = `${task.label} is left alone: it has spent the ${budget.limit} tokens of --max-tokens-per-task; a higher one takes it again, or --since`;
     this.#deps.emit({ kind: 'notice', message });
     return true;
   }

@@ -46,8 +46,10 @@ export class Ledger {
       for (const entry of await reader.read()) this.#add(reader.path, entry);
   }
 
-  #add(directory: string, { at, run, task, outcome, usage, durationMs }: JournalEntry): void {
-    const spent = { attempts: 1, usage };
+  #add(directory: string, { at, run, task, outcome, why, usage, durationMs }: JournalEntry): void {
+    // What met a limit spends no attempt: it is not one of those that a ceiling allows.
+    const isLimited = outcome === 'given-back' && why === 'limited';
+    const spent = { attempts: isLimited ? 0 : 1, usage };
     this.all = addSpent(this.all, spent);
     if (run === this.#run) {
       this.ours.usage = addUsage(this.ours.usage, usage);

@@ -151,7 +151,7 @@ export class Pauses {
 
   async #learn(task: Task, outcome: Outcome | undefined, limit: Limit | undefined): Promise<void> {
     await this.#lifting;
-    if (this.#probe?.task !== task) return limit ? this.#pauseAll(limit) : undefined;
+    if (this.#probe?.task !== task) return limit ? this.pauseFor(limit) : undefined;
     const news = newsOf(outcome);
     switch (news.kind) {
       case 'untried':
@@ -161,7 +161,7 @@ export class Pauses {
         return this.#exclusively(() => this.#lift(this.#takeOut()));
       case 'limited':
         await this.#exclusively(() => this.#renew(this.#takeOut(), news.limit));
-        return limit && this.#pauseAll(limit); // where a person has lifted the pause meanwhile
+        return limit && this.pauseFor(limit); // where a person has lifted the pause meanwhile
       case 'unclear':
         return this.#exclusively(() => this.#renew(this.#takeOut()));
       default:
@@ -288,7 +288,7 @@ export class Pauses {
   }
 
   /** A pause that stands is left as it is: it is of the same limit, or of a person. */
-  async #pauseAll(limit: Limit): Promise<void> {
+  async pauseFor(limit: Limit): Promise<void> {
     const { files } = this.#world;
     const id = newClaimId();
     await this.#exclusively(async () => {

@@ -34,7 +34,7 @@ function ofFailure({ failure }: Outcome & { kind: 'failed' }): ProbeNews {
   switch (failure.kind) {
     case 'turn-failed':
     case 'exited-nonzero':
-      return { kind: failure.class === 'network' ? 'unclear' : 'lifted' };
+      return { kind: failure.class === 'network' || failure.class === 'transient' ? 'unclear' : 'lifted' };
     case 'no-terminal-event':
     case 'over-budget':
     case 'log-too-large':

@@ -17,6 +17,7 @@ import {
   describeReturn,
   describeSkip,
   describeUsage,
+  localMoment,
   plural,
   withoutSecrets,
 } from './wording.ts';
@@ -51,6 +52,7 @@ class ConsoleReporter {
   readonly #awaitingRetry = new Map<string, string>();
   #wouldRun = 0;
   #run: RunOptions | undefined;
+  #isToldHow = false;
 
   constructor(options: ConsoleOptions) {
     this.#options = options;
@@ -89,12 +91,14 @@ class ConsoleReporter {
           `${nameOf(event.task)} ${dim(`would be run (prompt of ${plural(event.promptBytes, 'byte')})`)}`,
         );
         return this.#say(`   ${cyan(commandLine(event.command))}`);
-      case 'draining':
-      case 'aborting':
       case 'stopped':
       case 'dispatch-ended':
+        this.#isToldHow = event.kind === 'stopped' || event.why.kind === 'budget';
+        return this.#urge(event);
+      case 'draining':
+      case 'aborting':
       case 'paused':
-        return this.#options.err(urgent(event, this.#options.errPaint, this.#options.paths));
+        return this.#urge(event);
       case 'probing':
         return this.#unlessQuiet(`⏯  ${nameOf(event.task)} tries whether the limit is lifted`);
       case 'resumed':
@@ -133,6 +137,9 @@ class ConsoleReporter {
       this.#unlessQuiet(
         dim(`approval ${options.approval}: codex exec cannot ask a human, so approval requests are declined`),
       );
+    // `07:30` may have been meant for today, and be tomorrow's.
+    if (options.stopAt !== undefined)
+      this.#unlessQuiet(dim(`nothing is started after ${localMoment(options.stopAt)}`));
     for (const { label, why } of refused) this.#refused(printable(label), why);
     if (total === 0 && refused.length === 0)
       this.#unlessQuiet(
@@ -214,7 +221,7 @@ class ConsoleReporter {
     const { spending, pending } = summary;
     if (spending && spending.directory.attempts > 0)
       this.#unlessQuiet(`  ${this.#paint.dim(describeSpending(spending, pending))}`);
-    for (const [what, command] of nextSteps(summary, this.#options.paths, this.#run))
+    for (const [what, command] of nextSteps(summary, this.#options.paths, this.#run, this.#isToldHow))
       this.#say(`  ${what}${command && ` ${this.#paint.cyan(command)}`}`);
   }
 
@@ -255,6 +262,10 @@ class ConsoleReporter {
     return this.#run?.verify ? 'completed and verified' : 'completed';
   }
 
+  #urge(event: UrgentEvent): void {
+    this.#options.err(urgent(event, this.#options.errPaint, this.#options.paths));
+  }
+
   #say(line: string): void {
     this.#options.out(`${line}\n`);
   }
@@ -282,8 +293,11 @@ export function urgent(event: UrgentEvent, paint: Paint, paths: readonly string[
   switch (event.kind) {
     case 'draining':
       return (
-        `${paint.yellow('Shutting down gracefully:')} waiting for ${plural(event.running, 'running task')}, starting no other. ` +
-        `Ctrl-C again gives ${event.running === 1 ? 'it' : 'them'} back at once.\n`
+        `${paint.yellow('Shutting down gracefully:')} ` +
+        (event.running === 0
+          ? 'nothing runs, and nothing else is started.\n'
+          : `waiting for ${plural(event.running, 'running task')}, starting no other. ` +
+            `Ctrl-C again gives ${event.running === 1 ? 'it' : 'them'} back at once.\n`)
       );
     case 'aborting':
       return (
@@ -318,6 +332,8 @@ function nextSteps(
   summary: RunSummary,
   paths: readonly string[],
   options: RunOptions | undefined,
+  /** What stopped the run has said how to go on. */
+  isToldHow: boolean,
 ): readonly (readonly [string, string])[] {
   const patterns = (options?.patterns ?? []).filter((pattern) => pattern !== DEFAULT_PATTERN);
   const where =
@@ -326,9 +342,11 @@ function nextSteps(
   if (summary.failed + summary.leftFailed > 0) {
     steps.push(['why they failed:', `codex-worker status --detailed${where}`]);
     const again =
-      summary.leftFailed > 0 ? 'start the command without --no-retry-failed' : 'start the same command again';
+      options?.retryFailed === false
+        ? 'start the command without --no-retry-failed'
+        : 'start the same command again';
     steps.push([`to attempt them again, ${again}`, '']);
-  } else if (summary.pending + summary.givenBack > 0)
+  } else if (!isToldHow && summary.pending + summary.givenBack > 0)
     steps.push(['to go on, start the same command again', '']);
   if (summary.inProgressElsewhere > 0)
     steps.push(['who has the others:', `codex-worker status --detailed${where}`]);

@@ -114,11 +114,16 @@ export function describePause(pause: Pause, now: number): string {
 
 /** `09:25`, or with its date when that is not today's. */
 function localTime(at: number, now: number): string {
-  const [time, today] = [new Date(at), new Date(now)];
+  const [day, clock = ''] = localMoment(at).split(' ');
+  return localMoment(now).startsWith(`${day} `) ? clock : `${day} ${clock}`;
+}
+
+/** `2026-01-31 09:25`, by the clock of this machine. */
+export function localMoment(at: number): string {
+  const time = new Date(at);
   const two = (n: number) => String(n).padStart(2, '0');
-  const date = (day: Date) => `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`;
-  const clock = `${two(time.getHours())}:${two(time.getMinutes())}`;
-  return date(time) === date(today) ? clock : `${date(time)} ${clock}`;
+  const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
+  return `${day} ${two(time.getHours())}:${two(time.getMinutes())}`;
 }
 
 export function pids(list: readonly number[]): string {

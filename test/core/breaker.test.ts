@@ -125,3 +125,39 @@ test('a message that was made to take long is read in no time', () => {
   for (const part of ['"', "'", '/', 'a-', 'a.', '1a', 'a:', '.~@/']) signatureOf(said(part.repeat(100_000)));
   assert.ok(performance.now() - started < 1_000);
 });
+
+/** What is caught by an outage, and what ends dispatch. */
+function waited(endings: readonly (Failure | 'succeeded')[], max?: ConstructorParameters<typeof Breaker>[0]) {
+  const breaker = new Breaker<number>(max, 40);
+  const trips = endings.map((ending, n) =>
+    ending === 'succeeded' ? breaker.succeeded() : breaker.failed(n + 1, ending),
+  );
+  return {
+    outages: trips.flatMap((trip, n) => (trip?.outage === undefined ? [] : [n + 1])),
+    caught: trips.flatMap((trip) => trip?.caught ?? []),
+    ends: trips.flatMap((trip, n) => (trip?.end === undefined ? [] : [n + 1])),
+  };
+}
+
+const DOWN = said('high demand', 'transient');
+const CUT = said('stream disconnected', 'transient');
+
+test('a server that fails three tasks in a row is waited for, whatever it says, and none of them is to blame', () => {
+  assert.deepEqual(waited([DOWN, CUT, DOWN]), { outages: [3], caught: [1, 2, 3], ends: [] });
+  assert.deepEqual(waited([DOWN, CUT, 'succeeded', DOWN, CUT]), { outages: [], caught: [], ends: [] });
+  assert.deepEqual(waited([DOWN, CUT, A, DOWN, CUT]), { outages: [], caught: [], ends: [] });
+});
+
+test('until it answers each task that it fails is caught; after that three are needed again', () => {
+  assert.deepEqual(waited([DOWN, DOWN, DOWN, CUT, 'succeeded', CUT, CUT]), {
+    outages: [3, 4],
+    caught: [1, 2, 3, 4],
+    ends: [],
+  });
+});
+
+test('what an outage has caught does not count as failed', () => {
+  const max = { count: 4 } as const;
+  assert.deepEqual(waited([DOWN, DOWN, DOWN, DOWN, A, B, A], max).ends, []);
+  assert.deepEqual(waited([DOWN, DOWN, DOWN, DOWN, A, B, A, B], max).ends, [8]);
+});

@@ -72,9 +72,13 @@ const FAILURES: readonly [Failure, NextAttempt, string][] = [
   [
     { kind: 'verify-failed', command: 'npm test', code: 1, said: '3 tests fail' },
     'same-thread',
-    'npm test failed with code 1: 3 tests fail',
+    'verify failed with code 1: 3 tests fail (npm test)',
   ],
-  [{ kind: 'verify-failed', command: 'false', code: 1, said: '' }, 'same-thread', 'false failed with code 1'],
+  [
+    { kind: 'verify-failed', command: 'false', code: 1, said: '' },
+    'same-thread',
+    'verify failed with code 1 (false)',
+  ],
   [{ kind: 'changed-nothing' }, 'same-thread', 'its agent changed no file'],
   [
     { kind: 'worker-crashed', message: 'boom' },

@@ -122,3 +122,26 @@ test('with --max-failures so many failures end the run, alike or not, and they s
   assert.match(all.stdout, /^Summary: 0 completed, 6 failed · /m);
   assert.equal(all.stderr, '', 'nothing was left to be held back');
 });
+
+test('a server that fails whoever asks is waited for: no task is to blame, and all are done when it answers again', async (t) => {
+  const bench = await makeCodexBench(t);
+  await write(
+    bench,
+    NAMES.map((_, n) =>
+      n < 3 ? '[[fail-times 1 503 server_is_overloaded]]\n[[say Fine.]]' : '[[say Fine.]]',
+    ),
+  );
+
+  const run = bench.start(['--max-failures', '100%']);
+  await run.says(/^Paused until /m);
+  await run.says(/^⏪ c\.md is pending again: it failed as the others did$/m);
+  assert.deepEqual(await counts(bench), { pending: 6, 'in-progress': 0, completed: 0, failed: 0 });
+  assert.equal(begun(bench), 'abc');
+  const { code, stdout } = await run.ended(180_000);
+
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /^Summary: 6 completed, 0 failed · /m);
+  const [, , third, fourth] = bench.server.requests;
+  assert.ok((fourth?.at ?? 0) - (third?.at ?? 0) >= 59_000, 'it was asked again after a minute');
+  assert.deepEqual(await bench.leftovers(), []);
+});

@@ -74,7 +74,7 @@ test('where the command fails, the same thread goes on with what it printed, and
   assert.equal(code, 0, stdout);
   assert.match(
     stdout,
-    /^🔁 a\.md attempt 1 failed: grep .* failed with code 3: \[\[write state\.txt: good\]\]; /m,
+    /^🔁 a\.md attempt 1 failed: verify failed with code 3: \[\[write state\.txt: good\]\] \(grep .*\); /m,
   );
   assert.match(stdout, /^✅ a\.md completed, verified /m);
   assert.equal(conversations(bench), 1);
@@ -95,11 +95,17 @@ test('a task whose command never succeeds has failed once its retries are spent,
   const { code, stdout } = await bench.run(['--retries', '2', '--verify', 'echo 3 tests fail; exit 4']);
 
   assert.equal(code, 1, stdout);
-  assert.match(stdout, /^❌ a\.md failed: echo 3 tests fail; exit 4 failed with code 4: 3 tests fail /m);
+  assert.match(
+    stdout,
+    /^❌ a\.md failed: verify failed with code 4: 3 tests fail \(echo 3 tests fail; exit 4\) /m,
+  );
   assert.equal((stdout.match(/^🔁/gm) ?? []).length, 2, stdout);
   const log = await bench.read('failed_exec_log-a.md.txt');
   assert.equal(attemptIn(log), '3');
-  assert.match(log, /^outcome: +failed: echo 3 tests fail; exit 4 failed with code 4: 3 tests fail$/m);
+  assert.match(
+    log,
+    /^outcome: +failed: verify failed with code 4: 3 tests fail \(echo 3 tests fail; exit 4\)$/m,
+  );
   assert.equal(conversations(bench), 1);
   const status = await bench.run(['status', '--detailed']);
   assert.match(status.stdout, /failed with code 4: 3 tests fail/);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { newClaimId } from '../../src/core/claim.ts';
+import { NO_USAGE } from '../../src/core/outcome.ts';
 import { Ceilings } from '../../src/engine/ceilings.ts';
 import { Ledger } from '../../src/engine/ledger.ts';
 import { accountsIn } from '../../src/io/accounts.ts';
@@ -31,6 +32,7 @@ test('what was spent before a moment counts for the directory, and for no ceilin
   const append = (more: Partial<JournalEntry>) => appendToJournal(realFiles, machine.directory, entry(more));
   await append({ at: MIDNIGHT - 1, task: 'old.md', run: 'before' });
   await append({ run: 'theirs' });
+  await append({ run: 'theirs', outcome: 'given-back', why: 'limited', usage: NO_USAGE });
   const ledger = new Ledger(world, [machine.directory], { since: MIDNIGHT, run: 'ours' });
   const budget = { since: MIDNIGHT, tokens: 300, attempts: 3, tokensPerTask: 250 };
   const ceilings = await Ceilings.begin(world, budget, ledger, [machine.directory]);

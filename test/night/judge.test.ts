@@ -7,7 +7,7 @@ import { COMPLAINT, rightContent, type NightTask, type TaskKind } from './plan.t
 
 const TOKENS = 100;
 const USAGE_LIMIT = 'You’ve hit your usage limit. Try again at 9:24 AM.';
-const WRONG = `sh check failed with code 1: out/t.txt ${COMPLAINT}: wrong`;
+const WRONG = `verify failed with code 1: out/t.txt ${COMPLAINT}: wrong (sh check)`;
 
 const task = (name: string, kind: TaskKind): NightTask => ({ name, kind, prompt: `Task ${name}.` });
 

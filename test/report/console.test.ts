@@ -305,3 +305,8 @@ describe('a pause', () => {
     );
   });
 });
+
+test('until when a run hands out tasks is said with its date: a time alone may be tomorrow’s', () => {
+  const stopAt = new Date(2026, 0, 31, 7, 5).getTime();
+  assert.match(line(started(3, { stopAt })), /^nothing is started after 2026-01-31 07:05$/m);
+});
