@@ -88,7 +88,6 @@ export class Pauses {
     this.#listener = listener;
     await this.look();
     this.#timer = setInterval(() => void this.#tick(), LOOK_EVERY_MS);
-    this.#timer.unref();
   }
 
   /** The probe is left to others. */

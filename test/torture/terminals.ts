@@ -68,7 +68,8 @@ export class Terminals {
     mayExit: readonly number[] = [0, 1],
   ): RunningCli {
     const options = [this.#env['NODE_OPTIONS'], env['NODE_OPTIONS']].filter(Boolean).join(' ');
-    const run = this.bench.start([...args, ...NEVER_BROKEN], {
+    const isRun = args[0] === undefined || args[0].startsWith('-');
+    const run = this.bench.start([...args, ...(isRun ? NEVER_BROKEN : [])], {
       env: { ...this.#env, ...env, ...(options === '' ? {} : { NODE_OPTIONS: options }) },
     });
     this.running.push(run);
