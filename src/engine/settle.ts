@@ -50,7 +50,7 @@ export type SettleResult =
   | { readonly kind: 'gone' }
   | { readonly kind: 'blocked'; readonly why: string };
 
-/** A task whose owner dies this many times without a result in between is failed: it may be what kills the machine. */
+/** A task whose owner dies this many times in a row is failed: it may be what kills the machine. */
 const MOST_DEATHS = 3;
 
 export async function settle(world: World, request: SettleRequest): Promise<SettleResult> {

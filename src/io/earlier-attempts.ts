@@ -37,7 +37,7 @@ export interface History {
   readonly nextAttempt: number;
   /** Attempts that failed and were put back since the task last had a result. */
   readonly retriesUsed: number;
-  /** Attempts whose owner died since the task last had a result. */
+  /** Attempts whose owner died, one after another, since the task last had a result. */
   readonly deaths: number;
   /** Attempts since then that were given back. */
   readonly interruptions: number;
@@ -125,10 +125,17 @@ export async function readHistory(files: Files, directory: TaskDirectory, task: 
   return {
     nextAttempt: Math.min(MOST_ATTEMPTS, 1 + Math.max(lastResult, ...ended.map(({ attempt }) => attempt))),
     retriesUsed: since.filter(({ kind }) => kind === 'retry').length,
-    deaths: since.filter(({ kind }) => kind === 'died').length,
+    deaths: deathsInARow(since),
     interruptions: since.filter(({ kind }) => kind === 'interrupted').length,
     ...(last ? { last } : {}),
   };
+}
+
+/** An attempt that came to an end while its owner lived has not killed it: the deaths before it were of something else. */
+function deathsInARow(attempts: readonly EndedAttempt[]): number {
+  const lived = attempts.filter(({ kind }) => kind === 'retry' || kind === 'interrupted');
+  const since = Math.max(0, ...lived.map(({ attempt }) => attempt));
+  return attempts.filter(({ kind, attempt }) => kind === 'died' && attempt >= since).length;
 }
 
 async function readLastAttempt(

@@ -69,7 +69,22 @@ test('attempts that were put back are counted by how they ended', async (t) => {
   await put(5, 'lost');
   await put(6, 'duplicate');
   await put(90, 'retry', 'other.md');
-  assert.deepEqual(await counts(), [7, 2, 1]);
+  assert.deepEqual(await counts(), [7, 2, 0]);
+  await put(7, 'died');
+  await put(8, 'lost');
+  await put(9, 'died');
+  assert.deepEqual(await counts(), [10, 2, 2]);
+});
+
+test('deaths count in a row: an attempt that ends while its owner lives has not killed it', async (t) => {
+  for (const kind of ['retry', 'interrupted'] as const) {
+    const { put, counts } = place(t);
+    await put(1, 'died');
+    await put(2, 'died');
+    await put(3, kind);
+    await put(4, 'died');
+    assert.equal((await counts())[2], 1, kind);
+  }
 });
 
 test('a result ends the series: retries and deaths count from the last one', async (t) => {
