@@ -1,5 +1,5 @@
 /** The findings as Markdown: for the terminal and for `results.md` alike. */
-import { table } from '../../test/torture/table.ts';
+import { markdownTable } from '../../test/rig/markdown-table.ts';
 import { limitAt, verdict, type Contest, type Entry, type Figure, type Findings, type Goal } from './goal.ts';
 import { shortNumber } from './picture.ts';
 import type { Spread } from './statistics.ts';
@@ -25,13 +25,15 @@ export function renderGoal(result: Result, quick: boolean): string {
     head,
     figureTable(figures, quick),
     ...contests.map(contestTable),
-    ...tables.map(({ title, rows: [first = [], ...rest] }) => `${capital(title)}:\n\n${table(first, rest)}`),
+    ...tables.map(
+      ({ title, rows: [first = [], ...rest] }) => `${capital(title)}:\n\n${markdownTable(first, rest)}`,
+    ),
     ...notes,
   ].join('\n\n');
 }
 
 function figureTable(figures: readonly Figure[], quick: boolean): string {
-  return table(
+  return markdownTable(
     ['figure', 'on', 'measured', 'limit', ''],
     figures.map((figure) => [
       figure.limit.what,
@@ -62,7 +64,7 @@ function contestTable({ title, place, about, entries }: Contest): string {
       ? [['wall ms', 'CPU ms', 'wall ratio', 'CPU ratio'], time]
       : [['peak MB', 'peak ratio'], memory];
   const rows = entries.map((entry) => [entry.name, String(entry.rounds), ...cellsOf(entry)]);
-  return `${capital(title)}${place === undefined ? '' : `, ${place}`}:\n\n${table(['', 'runs', ...heads], rows)}`;
+  return `${capital(title)}${place === undefined ? '' : `, ${place}`}:\n\n${markdownTable(['', 'runs', ...heads], rows)}`;
 }
 
 const capital = (text: string) => text.slice(0, 1).toUpperCase() + text.slice(1);

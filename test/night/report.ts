@@ -1,5 +1,5 @@
 /** The findings of a night as Markdown, and their place in a document. */
-import { table } from '../torture/table.ts';
+import { markdownTable } from '../rig/markdown-table.ts';
 import { RULES, type Verdict } from './judge.ts';
 import type { Score } from './score.ts';
 
@@ -14,7 +14,7 @@ export function between(document: string, text: string): string | undefined {
 }
 
 export function verdictTable(verdicts: readonly Verdict[]): string {
-  return table(
+  return markdownTable(
     ['rule', 'kept', 'figures'],
     verdicts.map(({ rule, figures, faults }) => [
       RULES[rule],
@@ -43,7 +43,7 @@ const ROWS: readonly (readonly [what: string, of: (score: Score) => string])[] =
 ];
 
 export function scoreTable(scores: Readonly<Record<string, Score>>): string {
-  return table(
+  return markdownTable(
     ['', ...Object.keys(scores)],
     ROWS.map(([what, of]) => [what, ...Object.values(scores).map(of)]),
   );

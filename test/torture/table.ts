@@ -1,5 +1,6 @@
 /** What a torture run counted, and its table. */
 import { cpus, totalmem } from 'node:os';
+import { markdownTable } from '../rig/markdown-table.ts';
 import type { RoundReport } from './lane.ts';
 import { VIOLATION_KINDS, type ViolationKind } from '../rig/violation.ts';
 import type { Row } from './row.ts';
@@ -140,7 +141,7 @@ export function renderTable(
     [...counts].map(([what, n]) => `${what} ${number(n)}`).join(', ');
   const faultsOf = ({ faults, notes }: RowResult) =>
     [list(faults), notes.size > 0 ? `(${list(notes)})` : ''].filter(Boolean).join(' ');
-  const rows = table(
+  const rows = markdownTable(
     ['row', 'rounds', 'crash-restarts', 'simulated', 'faults', ...VIOLATION_KINDS],
     [
       ...ran.map((result) => rowLine(result.row.name, result.counts(), result.found, result.row.systematic)),
@@ -148,7 +149,7 @@ export function renderTable(
     ],
   );
   const injected = ran.map((result) => `- \`${result.row.name}\`: ${faultsOf(result) || 'nothing'}`);
-  const proofs = table(
+  const proofs = markdownTable(
     ['row', 'guard taken out', 'must find', 'found', 'rounds', 'seconds'],
     controls.map((control) => [
       control.row.name,
@@ -176,14 +177,4 @@ export function renderTable(
     controls.every((control) => control.found) &&
     ran.every((row) => row.counts().rounds > 0);
   return { text: `${text}\n`, ok };
-}
-
-/** Markdown, padded so that it can be read as it is. */
-export function table(head: readonly string[], body: readonly (readonly string[])[]): string {
-  const widths = head.map((cell, column) =>
-    Math.max(cell.length, ...body.map((row) => row[column]?.length ?? 0)),
-  );
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
 }
