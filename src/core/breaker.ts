@@ -7,6 +7,7 @@ import type { DispatchEnd } from './event.ts';
 import { describeFailure, type Failure } from './failure.ts';
 import type { FailureClass } from './failure-class.ts';
 import type { MaxFailures } from './options.ts';
+import { withoutParticulars } from './reason.ts';
 import { unreachable } from './unreachable.ts';
 
 /** Two may fail alike by chance; each more would cost a task. */
@@ -113,12 +114,12 @@ export function signatureOf(failure: Failure): string | undefined {
         failure.kind,
         failure.class,
         'code' in failure ? failure.code : '',
-        withoutParticulars(failure.message),
+        withoutParticulars(failure.message).toLowerCase(),
       ].join(' ');
     case 'signalled':
       return `${failure.kind} ${failure.signal}`;
     case 'unexpected':
-      return `${failure.kind} ${withoutParticulars(failure.message)}`;
+      return `${failure.kind} ${withoutParticulars(failure.message).toLowerCase()}`;
     case 'no-terminal-event':
       return failure.kind;
     case 'timed-out':
@@ -137,18 +138,3 @@ export function signatureOf(failure: Failure): string | undefined {
 
 /** A prompt or a thread that is too long says nothing of the others. */
 const OWN_CLASSES: ReadonlySet<FailureClass> = new Set(['context-exceeded', 'invalid-input']);
-
-/** A message without what differs each time: addresses, what is quoted, paths and files, identifiers, numbers. */
-function withoutParticulars(message: string): string {
-  return message
-    .slice(0, 2_000)
-    .toLowerCase()
-    .replace(/\b[a-z][a-z+.-]*:\/\/\S+/g, '@')
-    .replace(/"[^"]*"|`[^`]*`|“[^”]*”|‘[^’]*’|«[^»]*»|(?<!\w)'[^']*'(?!\w)/g, '@')
-    .replace(/[\w.~@-]*\/[\w.~@/-]+|\b[\w-]+\.[a-z]\w{0,4}\b/g, '@')
-    .replace(/\b(?=\w*\d)\w{6,}(?:-\w+)*\b/g, '#')
-    .replace(/\b[0-9a-f]{8,}\b/g, '#')
-    .replace(/\d+/g, '#')
-    .replace(/\s+/g, ' ')
-    .trim();
-}
