@@ -7,16 +7,12 @@ import { CAC, type Command } from 'cac';
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArguments, type Complaint, type OptionSpec } from './core/arguments.ts';
-import {
-  COMMAND_TABLE,
-  COMMANDS,
-  HELP_ABOUT,
-  HELP_ENVIRONMENT,
-  HELP_EXIT_CODES,
-} from './core/command-table.ts';
+import { COMMAND_TABLE, COMMANDS, type CommandName } from './core/command-table.ts';
 import { EnvironmentError, errnoOf, UsageError } from './core/errors.ts';
+import { didYouMean } from './core/options.ts';
 import type { Actions } from './core/requests.ts';
 import { errorText, exitCodeOf } from './report/errors.ts';
+import { helpPage } from './report/help.ts';
 import { openTerminal, outAtOnce } from './report/terminal.ts';
 import { packageVersion } from './version.ts';
 
@@ -32,8 +28,8 @@ class ExactCAC extends CAC {
     const own = [...this.globalCommand.options, ...(command?.options ?? [])].map(specOf);
     const elsewhere = this.commands
       .filter((other) => other !== command)
-      .flatMap((other) => other.options.map(specOf));
-    const { args, options, complaint } = parseArguments(argv, own, elsewhere);
+      .flatMap((other) => other.options.map((option) => ({ ...specOf(option), of: other.name })));
+    const { args, options, complaint } = parseArguments(argv, own, elsewhere, helpOf(command));
     if (complaint) this.#complaints.set(command, complaint);
     // '!' is cac's name for the default command; a path of that name is still a path.
     return { args: args.map((arg) => (arg === '!' ? './!' : arg)), options };
@@ -52,7 +48,36 @@ class ExactCAC extends CAC {
   throwComplaint(): void {
     const complaint = this.#complaints.get(this.matchedCommand);
     if (complaint) throw new UsageError(complaint.message, complaint.hint);
+    const [unused] = this.args.slice(this.matchedCommand?.args.length === 0 ? 0 : Infinity);
+    if (unused !== undefined)
+      throw new UsageError(
+        `${this.matchedCommand?.name}: got ${JSON.stringify(unused)}; it takes no paths`,
+        `${helpOf(this.matchedCommand)} shows what it takes`,
+      );
   }
+
+  /** Whose page `--help` shows; `undefined` is that of the program. */
+  get pageOf(): CommandName | undefined {
+    const { matchedCommand } = this;
+    return matchedCommand?.isDefaultCommand ? undefined : (matchedCommand?.name as CommandName | undefined);
+  }
+}
+
+/** What is to be typed for the help on a command. */
+function helpOf(command: Command | undefined): string {
+  return `codex-worker ${!command || command.isDefaultCommand ? '' : `${command.name} `}--help`;
+}
+
+/** `help status` is `status --help`: many people try it first. Throws UsageError. */
+function withoutHelpWord(args: readonly string[]): readonly string[] {
+  const [first, name] = args;
+  if (first !== 'help') return args;
+  if (name === undefined || name.startsWith('-')) return ['--help'];
+  if (COMMANDS.some((command) => command === name)) return [name, '--help'];
+  throw new UsageError(
+    `no such command: ${JSON.stringify(name)}`,
+    didYouMean(name, COMMANDS) ?? 'codex-worker --help lists them',
+  );
 }
 
 function specOf(option: Command['options'][number]): OptionSpec {
@@ -83,26 +108,8 @@ function commandLine(actions: () => Promise<Actions>, env: NodeJS.ProcessEnv, cw
     });
   }
   cli.option('-v, --verbose', 'Say more').option('-V, --version', 'Print the version');
-  cli.help((sections) => helpSections(sections, cli.matchedCommand));
+  cli.help((sections) => helpPage(sections, cli.pageOf));
   return cli;
-}
-
-type Sections = Parameters<NonNullable<Parameters<CAC['help']>[0]>>[0];
-
-function helpSections(sections: Sections, command: Command | undefined): Sections {
-  const [, ...rest] = sections.filter(({ title }) => !title?.startsWith('For more info'));
-  const tidied = rest.map(({ title, body }) => ({
-    ...(title !== undefined && { title }),
-    // cac gives every negated option a default, and every option without one a blank.
-    body: body.replaceAll(/ \(default: true\)| +$/gm, ''),
-  }));
-  if (!command?.isDefaultCommand) return [{ body: command?.description ?? '' }, ...tidied];
-  return [
-    { body: HELP_ABOUT },
-    ...tidied,
-    { title: 'Environment', body: HELP_ENVIRONMENT },
-    { title: 'Exit codes', body: HELP_EXIT_CODES },
-  ];
 }
 
 /** Runs one command line and returns its exit code. Throws what `report/errors.ts` puts into words. */
@@ -113,7 +120,7 @@ export async function execute(
   cwd: string,
 ): Promise<number> {
   const cli = commandLine(actions, env, cwd);
-  cli.parse(['node', 'codex-worker', ...args], { run: false });
+  cli.parse(['node', 'codex-worker', ...withoutHelpWord(args)], { run: false });
   if (cli.options['help'] === true) return 0;
   if (cli.options['version'] === true) {
     outAtOnce(`${packageVersion()}\n`);

@@ -5,6 +5,7 @@
 import { errnoOf, UsageError } from '../core/errors.ts';
 import type { ReapResult } from '../core/event.ts';
 import { formatDuration } from '../core/duration.ts';
+import { didYouMean } from '../core/options.ts';
 import { printable } from '../core/printable.ts';
 import type { TidyAction, TidyReport } from '../core/reports.ts';
 import { byNaturalOrder, parseMarker } from '../core/task.ts';
@@ -252,7 +253,10 @@ function findLocked(locked: readonly Locked[], option: string, named: string): L
   if (!one)
     throw new UsageError(
       `${option} ${printable(named)}: no task of that name is in progress here`,
-      'codex-worker status --detailed shows which are',
+      didYouMean(
+        named,
+        locked.flatMap(({ task, label }) => [task, label]),
+      ) ?? 'codex-worker status --detailed shows which are',
     );
   return one;
 }

@@ -1,11 +1,14 @@
 /** The paths on the command line, looked at before anything is done: a path that is not there is a mistake in the typing. */
-import { access, constants, stat } from 'node:fs/promises';
+import { access, constants, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { errnoOf, isErrno, UsageError } from '../core/errors.ts';
-import { didYouMean } from '../core/options.ts';
+import { didYouMean, nearest } from '../core/options.ts';
 import { reservedPrefix } from '../core/task.ts';
 import { realFiles } from '../io/files.ts';
 import { isEntry } from '../io/task-directory.ts';
+
+/** A directory may hold very many names, and a guess is not worth a wait. */
+const MOST_COMPARED = 10_000;
 
 /** Throws UsageError for a path that does not exist, or, with `write`, whose directory cannot take a task's markers. */
 export async function checkGivenPaths(
@@ -54,19 +57,31 @@ async function directoryOf(
     if (isErrno(error, 'ENOENT') && reservedPrefix(basename(path))) return undefined;
     // A link to nothing, or a name that is not UTF-8: among a shell's many it is refused, and the others are run.
     if (await isEntry(realFiles, absolute)) return dirname(absolute);
-    throw new UsageError(`no such path: ${quoted(path)}`, hintFor(path, commands));
+    throw new UsageError(
+      `no such path: ${quoted(path)}`,
+      hintFor(path, commands) ?? (await nearbyName(path, cwd)) ?? NAME_PATHS,
+    );
   }
 }
 
-function hintFor(path: string, commands: readonly string[]): string {
+const NAME_PATHS =
+  'name a directory of task files, or task files; without a path it is the current directory';
+
+function hintFor(path: string, commands: readonly string[]): string | undefined {
   if (path === '-') return 'a task is a file; it is not read from standard input';
-  if (path === 'help' || path === 'version') return `did you mean --${path}?`;
+  if (path === 'version') return 'did you mean --version?';
   if (/[*?[\]{}]/.test(path))
     return 'no file has this name; a glob without quotes is expanded by the shell, and --pattern takes one in quotes';
-  return (
-    (path.includes('/') ? undefined : didYouMean(path, commands)) ??
-    'name a directory of task files, or task files; without a path it is the current directory'
-  );
+  return path.includes('/') ? undefined : didYouMean(path, commands);
+}
+
+/** A guess among the names beside it, as it would have been typed. */
+async function nearbyName(path: string, cwd: string): Promise<string | undefined> {
+  const beside = await readdir(dirname(resolve(cwd, path))).catch(() => []);
+  const names = beside.filter((name) => !reservedPrefix(name)).slice(0, MOST_COMPARED);
+  const name = nearest(basename(path), names);
+  const before = path.replace(/[^/]+\/*$/, '');
+  return name === undefined ? undefined : `did you mean ${before}${name}?`;
 }
 
 async function checkWritable(directory: string): Promise<void> {

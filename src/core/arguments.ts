@@ -13,6 +13,11 @@ export interface OptionSpec {
   readonly repeatable: boolean;
 }
 
+/** An option of another command. */
+interface OptionElsewhere extends OptionSpec {
+  readonly of: string;
+}
+
 /** What an option holds: its text, whether it was given, all its texts when it is repeatable. Keys are in camel case. */
 export type OptionBag = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
@@ -38,12 +43,14 @@ interface OptionToken {
 
 /**
  * Reads `argv` as options of one command. `elsewhere` are the options of the other commands: they are complained about,
- * but their values are recognised, so that the value of one is never taken for a path or for a command.
+ * but their values are recognised, so that the value of one is never taken for a path or for a command. `help` is what to
+ * type for the help on this command.
  */
 export function parseArguments(
   argv: readonly string[],
   own: readonly OptionSpec[],
-  elsewhere: readonly OptionSpec[] = [],
+  elsewhere: readonly OptionElsewhere[] = [],
+  help = 'codex-worker --help',
 ): ParsedArguments {
   const { tokens } = parseArgs({
     args: [...argv],
@@ -63,7 +70,7 @@ export function parseArguments(
     else if (token.kind === 'positional') (terminated ? after : args).push(token.value);
     else {
       const spec = byLong.get(token.name);
-      complaint ??= spec ? misuse(spec, token) : unknownOption(token, own, elsewhere);
+      complaint ??= spec ? misuse(spec, token) : unknownOption(token, own, elsewhere, help);
       if (spec) store(bag, spec, token.value);
       // A name that is kept makes cac complain as well, should our own complaint ever be passed over.
       else bag.set(token.name, token.value ?? true);
@@ -130,17 +137,19 @@ function misuse(spec: OptionSpec, token: OptionToken): Complaint | undefined {
 function unknownOption(
   token: OptionToken,
   own: readonly OptionSpec[],
-  elsewhere: readonly OptionSpec[],
+  elsewhere: readonly OptionElsewhere[],
+  help: string,
 ): Complaint {
   const message = `unknown option ${token.rawName}`;
-  if (elsewhere.some((spec) => spec.long === token.name))
+  const owners = elsewhere.filter((spec) => spec.long === token.name).map(({ of }) => of);
+  if (owners.length > 0)
     return {
       message: `${message} here`,
-      hint: 'it belongs to another command; see --help of the one you mean',
+      hint: `it belongs to ${owners.join(' and ')}; ${help} lists those of this command`,
     };
   const long = didYouMean(
     `--${token.name}`,
     own.map((spec) => `--${spec.long}`),
   );
-  return { message, hint: long ?? 'codex-worker --help lists them all' };
+  return { message, hint: long ?? `${help} lists them all` };
 }

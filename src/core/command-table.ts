@@ -136,13 +136,13 @@ const RUN: CommandRow = {
     { flags: '--json', description: 'Print the events of this run as JSON lines' },
   ],
   examples: [
-    'codex-worker                                         every *.md here, one at a time, agents may only read',
-    'codex-worker tasks/ -c 8 --mode workspace-write      eight agents at once, which may edit files here',
-    'codex-worker bug-*.md -c 5 -r 2 -t 30m               these files; two retries, half an hour for each attempt',
+    'codex-worker                                         every *.md here; agents may only read',
+    'codex-worker tasks/ -c 8 --mode workspace-write      eight at once, which may edit files here',
+    'codex-worker bug-*.md -c 5 -r 2 -t 30m               two retries; half an hour for an attempt',
     'codex-worker tasks/ --mode dry-run                   show what would be run',
-    'codex-worker tasks/ -C ../app -m inherit             agents work in ../app, with the model Codex is set to',
-    'codex-worker tasks/ -o results.json                  results for a script, beside the lines for you',
-    'Start the same command again after an interruption, or in a second terminal: done work is never repeated.',
+    'codex-worker tasks/ -C ../app -m inherit             in ../app, with the model Codex is set to',
+    'codex-worker tasks/ -o results.json                  also a file with the results, for a script',
+    'Start it again after an interruption, or in a second terminal: done work is never repeated.',
   ],
 };
 
@@ -184,7 +184,11 @@ const RESUME: CommandRow = {
   summary: 'End a pause, whoever made it: a person, or a usage limit that was met.',
   takesPaths: true,
   options: [PATTERN],
-  examples: ['codex-worker resume', 'codex-worker resume tasks/'],
+  examples: [
+    'codex-worker resume                                  every run that waits here goes on',
+    'codex-worker resume tasks/                           the same for those on tasks/',
+    "codex-worker resume tasks/ -p '**/*.md'              and on the directories below it",
+  ],
 };
 
 const CLEAN: CommandRow = {
@@ -237,7 +241,11 @@ const DOCTOR: CommandRow = {
   summary: 'Check whether a run would work here, and say what to do where it would not.',
   takesPaths: false,
   options: RUN.options.filter(({ flags }) => flags.startsWith('-m,')),
-  examples: ['codex-worker doctor', 'cd tasks && codex-worker doctor'],
+  examples: [
+    'codex-worker doctor                                  before the first run',
+    'codex-worker doctor -m inherit                       with the model that Codex is set to',
+    'cd tasks && codex-worker doctor                      whether the disk of tasks/ is fit for it',
+  ],
 };
 
 export const COMMAND_TABLE: Readonly<Record<CommandName, CommandRow>> = {
@@ -261,6 +269,7 @@ export const HELP_ENVIRONMENT = [
 ].join('\n');
 
 export const HELP_EXIT_CODES = [
-  '  0 completed everything it could take   1 some tasks failed   2 wrong usage   3 something is missing',
-  '  130, 143, 129 interrupted (SIGINT, SIGTERM, SIGHUP)   70 a bug in codex-worker',
+  '  0 completed everything it could take   1 some tasks failed   2 wrong usage',
+  '  3 something is missing   130, 143, 129 interrupted (SIGINT, SIGTERM, SIGHUP)',
+  '  70 a bug in codex-worker',
 ].join('\n');

@@ -76,12 +76,22 @@ export type MaxFailures = { readonly count: number } | { readonly percent: numbe
 const got = (option: string, value: string) => `${option}: got ${JSON.stringify(value)}`;
 
 /** The word of `allowed` that `given` was probably meant to be. */
+export function nearest(given: string, allowed: readonly string[]): string | undefined {
+  const typed = given.toLowerCase();
+  let [found, least]: [string | undefined, number] = [undefined, Infinity];
+  for (const word of allowed) {
+    const most = Math.max(1, Math.floor(word.length / 3));
+    if (word === given || Math.abs(word.length - given.length) > most) continue;
+    const distance = leven(typed, word.toLowerCase());
+    if (distance <= most && distance < least) [found, least] = [word, distance];
+  }
+  return found;
+}
+
+/** The same as a question. */
 export function didYouMean(given: string, allowed: readonly string[]): string | undefined {
-  const near = allowed
-    .map((word) => ({ word, distance: leven(given.toLowerCase(), word) }))
-    .filter(({ word, distance }) => word !== given && distance <= Math.max(1, Math.floor(word.length / 3)))
-    .sort((a, b) => a.distance - b.distance)[0];
-  return near && `did you mean ${near.word}?`;
+  const word = nearest(given, allowed);
+  return word === undefined ? undefined : `did you mean ${word}?`;
 }
 
 /** One of `allowed`; throws UsageError. */

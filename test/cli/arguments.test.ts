@@ -209,6 +209,8 @@ describe('what cannot be meant is a complaint', () => {
   });
 
   test('doctor takes no paths', async () => {
-    await assert.rejects(exact('doctor', 'tasks/'), { name: 'CACError', message: 'Unused args: `tasks/`' });
+    const { message, hint } = await complaint('doctor', 'tasks/');
+    assert.equal(message, 'doctor: got "tasks/"; it takes no paths');
+    assert.equal(hint, 'codex-worker doctor --help shows what it takes');
   });
 });

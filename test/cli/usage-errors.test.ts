@@ -72,9 +72,21 @@ const MISTAKES: readonly Mistake[] = [
   },
   {
     name: 'a directory to resume that is not there',
-    args: ['resume', 'taks'],
-    says: 'no such path: "taks"',
+    args: ['resume', 'elsewhere'],
+    says: 'no such path: "elsewhere"',
     hint: 'name a directory of task files, or task files; without a path it is the current directory',
+  },
+  {
+    name: 'a directory with a typing mistake',
+    args: ['status', './taks/'],
+    says: 'no such path: "./taks/"',
+    hint: 'did you mean ./tasks?',
+  },
+  {
+    name: 'a task with a typing mistake',
+    args: ['Fix-auht.md'],
+    says: 'no such path: "Fix-auht.md"',
+    hint: 'did you mean fix-auth.md?',
   },
   {
     name: 'an unknown word for --orphans',
@@ -210,10 +222,16 @@ const MISTAKES: readonly Mistake[] = [
     hint: 'did you mean status?',
   },
   {
-    name: 'help without its dashes',
-    args: ['help'],
-    says: 'no such path: "help"',
-    hint: 'did you mean --help?',
+    name: 'help on a command with a typing mistake',
+    args: ['help', 'stauts'],
+    says: 'no such command: "stauts"',
+    hint: 'did you mean status?',
+  },
+  {
+    name: 'help on what is no command',
+    args: ['help', 'tasks/'],
+    says: 'no such command: "tasks/"',
+    hint: 'codex-worker --help lists them',
   },
   {
     name: 'a path that does not exist',
@@ -243,13 +261,25 @@ const MISTAKES: readonly Mistake[] = [
     name: 'an option of another command',
     args: ['status', '--retries', '3'],
     says: 'unknown option --retries here',
-    hint: 'it belongs to another command; see --help of the one you mean',
+    hint: 'it belongs to run; codex-worker status --help lists those of this command',
   },
   {
     name: 'an unknown option',
     args: ['--patern', '*.txt'],
     says: 'unknown option --patern',
     hint: 'did you mean --pattern?',
+  },
+  {
+    name: 'an option that no option is like',
+    args: ['--zzzz'],
+    says: 'unknown option --zzzz',
+    hint: 'codex-worker --help lists them all',
+  },
+  {
+    name: 'an option that no option of that command is like',
+    args: ['status', '--foo'],
+    says: 'unknown option --foo',
+    hint: 'codex-worker status --help lists them all',
   },
   {
     name: 'an option without its value',
@@ -260,8 +290,8 @@ const MISTAKES: readonly Mistake[] = [
   {
     name: 'a path for doctor',
     args: ['doctor', 'tasks'],
-    says: 'Unused args: `tasks`',
-    hint: 'codex-worker --help shows what there is',
+    says: 'doctor: got "tasks"; it takes no paths',
+    hint: 'codex-worker doctor --help shows what it takes',
   },
   {
     name: 'results in a directory that does not exist',
@@ -343,7 +373,14 @@ test(
 
 test('--version and --help answer with exit code 0, whatever else is typed', () => {
   assert.match(codexWorker(['--version']).stdout, /^\d+\.\d+\.\d+\n$/);
-  for (const args of [['--help'], ['run', '-h'], ['status', '--help'], ['--nope', '--help']]) {
+  for (const args of [
+    ['--help'],
+    ['run', '-h'],
+    ['status', '--help'],
+    ['--nope', '--help'],
+    ['help'],
+    ['help', 'status'],
+  ]) {
     const { status, stdout } = codexWorker(args);
     assert.equal(status, 0);
     assert.match(stdout, /Usage:\n {2}\$ codex-worker [^]*Examples:\n {2}codex-worker/);
