@@ -174,7 +174,7 @@ const PAUSE: CommandRow = {
   ],
   examples: [
     'codex-worker pause                                   until codex-worker resume',
-    'codex-worker pause tasks/ --for 2h                   the runs on tasks/ wait, and go on by themselves',
+    'codex-worker pause tasks/ --for 2h                   the runs wait, then go on by themselves',
     "codex-worker pause tasks/ --until 07:30 --reason 'the build machine is needed'",
   ],
 };
@@ -212,7 +212,7 @@ const CLEAN: CommandRow = {
   ],
   examples: [
     'codex-worker clean                                   after a crash (every run does this too)',
-    'codex-worker clean --max-age 3600                    also what another host has not touched for an hour',
+    'codex-worker clean --max-age 3600                    and what another host left for an hour',
     'codex-worker clean tasks/ --dry-run                  show what would be done',
     'codex-worker clean tasks/ --kill fix-auth.md         end the worker that holds fix-auth.md',
   ],
@@ -230,7 +230,7 @@ const RESET: CommandRow = {
     DRY_RUN,
   ],
   examples: [
-    'codex-worker reset                                   all tasks of the current directory, after a question',
+    'codex-worker reset                                   all tasks of this directory, after a question',
     'codex-worker reset tasks/ --failed                   only what failed',
     'codex-worker reset tasks/ --force                    without the question',
   ],
