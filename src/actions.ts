@@ -22,6 +22,7 @@ import {
   type Actions,
   type Invocation,
 } from './core/requests.ts';
+import { namedFrom, whereIs, type Settings } from './core/sources.ts';
 import { confirm, confirmFullAccess } from './report/confirm.ts';
 import { createPaint } from './report/console.ts';
 import { doctorText } from './report/doctor.ts';
@@ -37,14 +38,15 @@ export const ACTIONS: Actions = {
   async run(invocation) {
     const { paths, env, cwd } = invocation;
     const request = runInvocation(invocation);
-    const { options } = request;
+    const { options, settings } = request;
     if (options.mode !== 'dry-run') checkOpenFiles(options.concurrency);
     await checkPaths(invocation, options.mode !== 'dry-run');
-    await checkDirectory('--cd', options.workingDirectory);
+    await checkDirectory(whereIs('cd', settings.sources.cd), options.workingDirectory);
     if (request.resultsFile !== undefined)
       await checkResultsFile(request.resultsFile, { paths, cwd, patterns: options.patterns });
     const terminal = openTerminal(env);
-    if (options.mode === 'danger-full-access' && !request.yes) await confirmDanger(invocation, options);
+    if (options.mode === 'danger-full-access' && !request.yes)
+      await confirmDanger(invocation, options, settings);
     const reporter = openRunReporter(request, paths, terminal);
     const version = packageVersion();
     try {
@@ -59,7 +61,7 @@ export const ACTIONS: Actions = {
 
   async status(invocation) {
     const { paths, bag, env, cwd } = invocation;
-    const chosen = patterns(bag);
+    const chosen = patterns(invocation);
     await checkPaths(invocation, false);
     const [isDetailed, isJson] = [flag(bag, 'detailed'), flag(bag, 'json')];
     const report = await status({ paths, patterns: chosen, cwd, detailed: isDetailed || isJson });
@@ -70,8 +72,8 @@ export const ACTIONS: Actions = {
   },
 
   async pause(invocation) {
-    const { paths, bag, env, cwd } = invocation;
-    const options = pauseOptions(bag);
+    const { paths, env, cwd } = invocation;
+    const options = pauseOptions(invocation);
     await checkPaths(invocation, true);
     const report = await pause({ paths, cwd, ...options, version: packageVersion() });
     const { terminal, paint } = openPainted(env);
@@ -80,8 +82,8 @@ export const ACTIONS: Actions = {
   },
 
   async resume(invocation) {
-    const { paths, bag, env, cwd } = invocation;
-    const chosen = patterns(bag);
+    const { paths, env, cwd } = invocation;
+    const chosen = patterns(invocation);
     await checkPaths(invocation, false);
     const report = await resume({ paths, patterns: chosen, cwd });
     const { terminal, paint } = openPainted(env);
@@ -91,7 +93,7 @@ export const ACTIONS: Actions = {
 
   async clean(invocation) {
     const { paths, bag, env, cwd } = invocation;
-    const options = cleanOptions(bag);
+    const options = cleanOptions(invocation);
     const asks = (options.kill !== undefined || options.force !== undefined) && !options.dryRun;
     await checkPaths(invocation, !options.dryRun);
     const confirm = await confirmation(
@@ -105,14 +107,15 @@ export const ACTIONS: Actions = {
 
   async reset(invocation) {
     const { paths, bag, env, cwd } = invocation;
-    const options = resetOptions(bag);
+    const options = resetOptions(invocation);
     await checkPaths(invocation, !options.dryRun);
     const confirm = await confirmation(env, !options.dryRun && !flag(bag, 'force'), 'reset', '--force');
     return showTidy(await reset({ paths, cwd, ...options, version: packageVersion() }, confirm), env);
   },
 
-  async doctor({ bag, env, cwd }) {
-    const chosen = model({ bag, env });
+  async doctor(invocation) {
+    const { env, cwd } = invocation;
+    const chosen = model(invocation);
     const report = await doctor({ cwd, env, model: chosen });
     const { terminal, paint } = openPainted(env);
     terminal.out(doctorText(report, paint));
@@ -136,11 +139,16 @@ async function confirmation(env: NodeJS.ProcessEnv, asks: boolean, what: string,
   return confirm;
 }
 
-async function confirmDanger({ env }: Invocation, { workingDirectory }: RunOptions): Promise<void> {
-  await needTerminal(env, '--mode danger-full-access', '--yes');
+async function confirmDanger(
+  { env }: Invocation,
+  { workingDirectory }: RunOptions,
+  { sources }: Settings,
+): Promise<void> {
+  const mode = `${namedFrom('mode', sources.mode)} danger-full-access`;
+  await needTerminal(env, mode, '--yes');
   if (!(await confirmFullAccess(workingDirectory)))
     throw new UsageError(
-      '--mode danger-full-access was not confirmed; nothing was run',
+      `${mode} was not confirmed; nothing was run`,
       '--mode workspace-write confines the agents',
     );
 }

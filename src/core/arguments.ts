@@ -81,7 +81,7 @@ export function parseArguments(
 }
 
 /** The key of an option in the bag, as cac spells it: `no-retry-failed` is `retryFailed`. */
-function keyOf(long: string): string {
+export function bagKeyOf(long: string): string {
   return long
     .replace(/^no-/, '')
     .replace(/([a-z])-([a-z])/g, (_, before, after) => before + after.toUpperCase());
@@ -105,7 +105,7 @@ function store(
   spec: OptionSpec,
   value: string | undefined,
 ) {
-  const key = keyOf(spec.long);
+  const key = bagKeyOf(spec.long);
   if (!spec.takesValue) bag.set(key, !spec.long.startsWith('no-'));
   else if (!spec.repeatable) bag.set(key, value ?? true);
   else {

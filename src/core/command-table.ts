@@ -1,12 +1,5 @@
 /** Every command and option as it is typed, with what `--help` says about it. The reading of the values is in `requests.ts`. */
-import {
-  DEFAULT_IDLE_TIMEOUT,
-  DEFAULT_MODEL,
-  DEFAULT_PATTERN,
-  DEFAULT_VERIFY_TIMEOUT,
-  MAX_CONCURRENCY,
-  MAX_RETRIES,
-} from './options.ts';
+import { flagsOf, SETTING_NAMES, settingRow, type SettingName } from './settings.ts';
 
 export const COMMANDS = ['run', 'status', 'pause', 'resume', 'clean', 'reset', 'doctor'] as const;
 export type CommandName = (typeof COMMANDS)[number];
@@ -27,12 +20,19 @@ export interface CommandRow {
   readonly examples: readonly string[];
 }
 
-const PATTERN: OptionRow = {
-  flags: '-p, --pattern <glob>',
-  description: 'Which files of a directory are tasks; repeatable',
-  default: DEFAULT_PATTERN,
-  repeatable: true,
-};
+/** A setting of a run as the option that it is. */
+function settingOption(name: SettingName): OptionRow {
+  const { description, kind, default: byDefault, unset } = settingRow(name);
+  const shown = kind === 'flag' ? undefined : (byDefault ?? unset);
+  return {
+    flags: flagsOf(name),
+    description,
+    ...(shown !== undefined && { default: shown }),
+    ...(kind === 'texts' && { repeatable: true }),
+  };
+}
+
+const PATTERN = settingOption('pattern');
 const DRY_RUN: OptionRow = { flags: '--dry-run', description: 'Show what would be done, and do nothing' };
 
 const RUN: CommandRow = {
@@ -41,95 +41,7 @@ const RUN: CommandRow = {
     'Work through task files with the Codex CLI: in parallel, from any number of terminals, through crashes.',
   takesPaths: true,
   options: [
-    PATTERN,
-    {
-      flags: '-m, --model <name>',
-      description: "Model; inherit leaves it to Codex's configuration",
-      default: `${DEFAULT_MODEL}, or CODEX_WORKER_MODEL`,
-    },
-    {
-      flags: '--mode <mode>',
-      description: 'dry-run, read-only, workspace-write or danger-full-access',
-      default: 'read-only',
-    },
-    { flags: '-c, --concurrency <n>', description: `Tasks at once, 1–${MAX_CONCURRENCY}`, default: '1' },
-    {
-      flags: '-t, --timeout <duration>',
-      description: 'For one attempt: seconds, or 90s, 30m, 2h',
-      default: 'none',
-    },
-    {
-      flags: '--idle-timeout <duration>',
-      description: 'End an agent that says nothing and whose commands do nothing for so long; 0 for never',
-      default: DEFAULT_IDLE_TIMEOUT,
-    },
-    {
-      flags: '-r, --retries <n>',
-      description: `Further attempts after a failure, 0–${MAX_RETRIES}, with growing waits`,
-      default: '0',
-    },
-    {
-      flags: '-a, --approval <policy>',
-      description: 'never, on-request, on-failure or untrusted',
-      default: 'on-request',
-    },
-    { flags: '-C, --cd <dir>', description: 'Where the agents work', default: 'current directory' },
-    { flags: '--no-retry-failed', description: 'Leave the tasks alone that failed in an earlier run' },
-    { flags: '--rerun-completed', description: 'Take completed tasks again; their logs are kept' },
-    {
-      flags: '--rerun-changed',
-      description: 'Take completed tasks again whose file was edited since they ran',
-    },
-    {
-      flags: '--codex-config <key=value>',
-      description: 'Handed to Codex as -c; repeatable',
-      repeatable: true,
-    },
-    { flags: '--cleanup-stale <duration>', description: 'Do clean --max-age <duration> first' },
-    {
-      flags: '--takeover-after <duration>',
-      description: 'Take over from a worker on another host after so long a silence; at least 60s',
-      default: 'never',
-    },
-    {
-      flags: '--orphans <end|wait>',
-      description: 'End an agent whose worker is dead, or wait for it',
-      default: 'end',
-    },
-    {
-      flags: '--verify <command>',
-      description: 'Run it after each agent: the task is completed only if it succeeds',
-    },
-    {
-      flags: '--verify-timeout <duration>',
-      description: 'For one such command',
-      default: DEFAULT_VERIFY_TIMEOUT,
-    },
-    {
-      flags: '--verify-first',
-      description: 'Run it once before anything, and refuse to start when it fails',
-    },
-    { flags: '--verify-baseline-fails', description: 'It is expected to fail then' },
-    { flags: '--expect-changes', description: 'A task whose agent changed no file has failed' },
-    {
-      flags: '--max-tokens <n>',
-      description: 'Dispatch no more once so many are spent in these directories: 500k, 20M',
-      default: 'none',
-    },
-    { flags: '--max-tokens-per-task <n>', description: 'End an attempt that spends more', default: 'none' },
-    { flags: '--max-attempts-total <n>', description: 'Dispatch no more after so many', default: 'none' },
-    {
-      flags: '--since <when>',
-      description: 'What was spent before does not count: 12h, 2026-01-31T22:00',
-      default: 'all counts',
-    },
-    {
-      flags: '--max-failures <n|%>',
-      description: 'Dispatch no more once so many tasks failed',
-      default: 'three in a row that fail alike',
-    },
-    { flags: '--stop-at <time>', description: 'Dispatch no more from then on: 07:30' },
-    { flags: '--for <duration>', description: 'The same, after so long' },
+    ...SETTING_NAMES.map(settingOption),
     { flags: '-y, --yes', description: 'Do not ask before --mode danger-full-access' },
     { flags: '-q, --quiet', description: 'Print only failures and the summary' },
     { flags: '-o, --output-json <file>', description: 'Write the results of this run to a file, as JSON' },
@@ -240,7 +152,7 @@ const DOCTOR: CommandRow = {
   usage: 'doctor [options]',
   summary: 'Check whether a run would work here, and say what to do where it would not.',
   takesPaths: false,
-  options: RUN.options.filter(({ flags }) => flags.startsWith('-m,')),
+  options: [settingOption('model')],
   examples: [
     'codex-worker doctor                                  before the first run',
     'codex-worker doctor -m inherit                       with the model that Codex is set to',
@@ -263,7 +175,7 @@ export const HELP_ABOUT =
 
 export const HELP_ENVIRONMENT = [
   '  CODEX_CMD           the Codex program: a path, or a name on PATH',
-  '  CODEX_WORKER_MODEL  the model, where --model is not given',
+  '  CODEX_WORKER_IDLE_TIMEOUT   for --idle-timeout; so for every option from --pattern to --for',
   '  CODEX_WORKER_TASK   set for the command of --verify: the absolute path of the task file',
   '  NO_COLOR, FORCE_COLOR, CI   no colours; colours; no progress line',
 ].join('\n');

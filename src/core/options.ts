@@ -46,6 +46,8 @@ export interface RunOptions {
   readonly maxFailures?: MaxFailures;
   /** When to dispatch no more, ms since 1970. */
   readonly stopAt?: number;
+  /** The settings that an option or the environment gave: they win over what a task says for itself. */
+  readonly given: readonly string[];
 }
 
 /** What is run after each agent to see whether its task is done. */
@@ -105,6 +107,13 @@ export function oneOf<T extends string>(option: string, value: string, allowed: 
   return found;
 }
 
+/** A flag as text; throws UsageError. */
+export function trueOrFalse(option: string, value: string): boolean {
+  if (value === 'true' || value === '1') return true;
+  if (value === 'false' || value === '0') return false;
+  throw new UsageError(`${got(option, value)}; allowed are true and false`);
+}
+
 /** A whole number from `min` to `max`, both included; throws UsageError. */
 export function wholeNumber(option: string, value: string, min: number, max: number): number {
   const n = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
@@ -154,13 +163,13 @@ export function tokens(option: string, value: string): number {
 }
 
 /** `20` tasks, or `5%` of them; throws UsageError. */
-export function maxFailures(value: string): MaxFailures {
+export function maxFailures(option: string, value: string): MaxFailures {
   const percent = /^(\d{1,3})%$/.exec(value)?.[1];
   if (percent !== undefined && Number(percent) >= 1 && Number(percent) <= 100)
     return { percent: Number(percent) };
   if (/^[1-9]\d{0,8}$/.test(value)) return { count: Number(value) };
   throw new UsageError(
-    `${got('--max-failures', value)}; allowed is a number of tasks, or a percentage of them`,
+    `${got(option, value)}; allowed is a number of tasks, or a percentage of them`,
     'for example 20, or 5%',
   );
 }
@@ -200,11 +209,11 @@ export function momentPast(option: string, value: string, now: Date): number {
 }
 
 /** A glob that stays inside the directories given; throws UsageError. */
-export function taskPattern(value: string): string {
+export function taskPattern(option: string, value: string): string {
   const inside = value.trim() !== '' && !value.startsWith('/') && !value.split('/').includes('..');
   if (!inside || value.includes('\0'))
     throw new UsageError(
-      `${got('--pattern', value)}; allowed is a glob inside the directory`,
+      `${got(option, value)}; allowed is a glob inside the directory`,
       "for example --pattern '*.txt', or '**/*.md' for the directories below as well",
     );
   return value;
@@ -228,18 +237,32 @@ const OWN_OPTION_OF: Readonly<Record<string, string>> = {
 };
 
 /** `key=value` for Codex's `-c`; throws UsageError. */
-export function codexSetting(value: string): string {
+export function codexSetting(option: string, value: string): string {
   const key = /^([A-Za-z0-9_][A-Za-z0-9_."'-]*)=/.exec(value)?.[1];
   if (key === undefined || value.includes('\0'))
     throw new UsageError(
-      `${got('--codex-config', value)}; allowed is key=value`,
+      `${got(option, value)}; allowed is key=value`,
       `for example --codex-config 'model_reasoning_effort="low"'`,
     );
   const own = OWN_OPTION_OF[key.replace(/["']/g, '')];
   if (own)
+    throw new UsageError(`${got(option, value)}; this one has an option of its own`, `use ${own} instead`);
+  return value;
+}
+
+/** A command for the shell; throws UsageError. */
+export function shellCommand(option: string, value: string): string {
+  if (value.trim() === '' || value.includes('\0'))
+    throw new UsageError(`${got(option, value)}; allowed is a command`, "for example --verify 'npm test'");
+  return value;
+}
+
+/** The name of a directory, which need not be there; throws UsageError. */
+export function directoryName(option: string, value: string): string {
+  if (value === '' || value.includes('\0'))
     throw new UsageError(
-      `${got('--codex-config', value)}; this one has an option of its own`,
-      `use ${own} instead`,
+      `${got(option, value)}; allowed is a directory`,
+      'leave it out for the current directory',
     );
   return value;
 }

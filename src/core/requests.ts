@@ -6,13 +6,12 @@ import { UsageError } from './errors.ts';
 import * as check from './options.ts';
 import type { RunOptions } from './options.ts';
 import { headline } from './printable.ts';
+import { optionOf, type SettingName, type SettingValues } from './settings.ts';
+import { findSettings, givenIn, namedFrom, settingValue, type Places, type Settings } from './sources.ts';
 
 /** The arguments of one command, and where it was called. */
-export interface Invocation {
+export interface Invocation extends Places {
   readonly paths: readonly string[];
-  readonly bag: OptionBag;
-  readonly env: NodeJS.ProcessEnv;
-  readonly cwd: string;
 }
 
 /** What performs each command; they resolve with its exit code. */
@@ -22,6 +21,8 @@ export type Detail = 'quiet' | 'normal' | 'verbose';
 
 export interface RunInvocation {
   readonly options: RunOptions;
+  /** The same as they were set, and where. */
+  readonly settings: Settings;
   readonly detail: Detail;
   readonly json: boolean;
   /** Absolute. */
@@ -30,9 +31,11 @@ export interface RunInvocation {
   readonly yes: boolean;
 }
 
-export function runInvocation({ bag, env, cwd }: Invocation): RunInvocation {
-  const options = runOptions({ bag, env, cwd });
-  refuseContradictions(bag, options);
+export function runInvocation(invocation: Invocation): RunInvocation {
+  const { bag, cwd } = invocation;
+  const settings = findSettings(invocation, new Date());
+  const options = runOptions(settings, cwd);
+  refuseContradictions(bag, settings);
   const file = text(bag, 'outputJson');
   if (file === '' || file === '-')
     throw new UsageError(
@@ -41,6 +44,7 @@ export function runInvocation({ bag, env, cwd }: Invocation): RunInvocation {
     );
   return {
     options,
+    settings,
     detail: flag(bag, 'quiet') ? 'quiet' : flag(bag, 'verbose') ? 'verbose' : 'normal',
     json: flag(bag, 'json'),
     yes: flag(bag, 'yes'),
@@ -48,143 +52,128 @@ export function runInvocation({ bag, env, cwd }: Invocation): RunInvocation {
   };
 }
 
-function runOptions({ bag, env, cwd }: Pick<Invocation, 'bag' | 'env' | 'cwd'>): RunOptions {
-  const timeout = text(bag, 'timeout');
-  const cleanupStale = text(bag, 'cleanupStale');
-  const takeoverAfter = text(bag, 'takeoverAfter');
-  const idleTimeoutMs = check.durationOrOff(
-    '--idle-timeout',
-    text(bag, 'idleTimeout') ?? check.DEFAULT_IDLE_TIMEOUT,
-  );
-  const maxFailures = text(bag, 'maxFailures');
-  const now = new Date();
+function runOptions(settings: Settings, cwd: string): RunOptions {
+  const { values } = settings;
+  const {
+    timeout: timeoutMs,
+    'idle-timeout': idleTimeoutMs,
+    'cleanup-stale': cleanupStaleMs,
+    'takeover-after': takeoverAfterMs,
+    'max-failures': maxFailures,
+    verify: command,
+  } = values;
+  const stopAt = values['stop-at'] ?? values.for;
   return {
-    patterns: patterns(bag),
-    model: model({ bag, env }),
-    mode: check.oneOf('--mode', text(bag, 'mode') ?? 'read-only', check.MODES),
-    concurrency: check.wholeNumber(
-      '--concurrency',
-      text(bag, 'concurrency') ?? '1',
-      1,
-      check.MAX_CONCURRENCY,
-    ),
-    retries: check.wholeNumber('--retries', text(bag, 'retries') ?? '0', 0, check.MAX_RETRIES),
-    approval: check.oneOf('--approval', text(bag, 'approval') ?? 'on-request', check.APPROVALS),
-    workingDirectory: workingDirectory(bag, cwd),
-    retryFailed: bag['retryFailed'] !== false,
-    rerunCompleted: flag(bag, 'rerunCompleted'),
-    rerunChanged: flag(bag, 'rerunChanged'),
-    codexConfig: list(bag, 'codexConfig').map(check.codexSetting),
-    orphans: check.oneOf('--orphans', text(bag, 'orphans') ?? 'end', check.ORPHANS),
-    expectChanges: flag(bag, 'expectChanges'),
-    budget: budget(bag, now),
-    ...(timeout !== undefined && { timeoutMs: check.duration('--timeout', timeout) }),
-    ...(cleanupStale !== undefined && { cleanupStaleMs: check.silence('--cleanup-stale', cleanupStale) }),
-    ...(takeoverAfter !== undefined && { takeoverAfterMs: check.silence('--takeover-after', takeoverAfter) }),
+    patterns: values.pattern,
+    model: values.model,
+    mode: values.mode,
+    concurrency: values.concurrency,
+    retries: values.retries,
+    approval: values.approval,
+    workingDirectory: values.cd ?? cwd,
+    retryFailed: values['retry-failed'],
+    rerunCompleted: values['rerun-completed'],
+    rerunChanged: values['rerun-changed'],
+    codexConfig: values['codex-config'],
+    orphans: values.orphans,
+    expectChanges: values['expect-changes'],
+    budget: budget(values),
+    given: givenIn(settings),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(cleanupStaleMs !== undefined && { cleanupStaleMs }),
+    ...(takeoverAfterMs !== undefined && { takeoverAfterMs }),
     ...(idleTimeoutMs !== undefined && { idleTimeoutMs }),
-    ...(maxFailures !== undefined && { maxFailures: check.maxFailures(maxFailures) }),
-    ...verify(bag),
-    ...stopAt(bag, now),
+    ...(maxFailures !== undefined && { maxFailures }),
+    ...(command !== undefined && { verify: verify(command, values) }),
+    ...(stopAt !== undefined && { stopAt }),
   };
 }
 
-function verify(bag: OptionBag): Pick<RunOptions, 'verify'> {
-  const command = text(bag, 'verify');
-  if (command === undefined) return {};
-  if (command.trim() === '' || command.includes('\0'))
-    throw new UsageError(
-      `--verify: got ${JSON.stringify(command)}; allowed is a command`,
-      "for example --verify 'npm test'",
-    );
-  const timeout = text(bag, 'verifyTimeout') ?? check.DEFAULT_VERIFY_TIMEOUT;
+function verify(command: string, values: SettingValues): NonNullable<RunOptions['verify']> {
   return {
-    verify: {
-      command,
-      timeoutMs: check.duration('--verify-timeout', timeout),
-      first: flag(bag, 'verifyFirst'),
-      baselineFails: flag(bag, 'verifyBaselineFails'),
-    },
+    command,
+    timeoutMs: values['verify-timeout'],
+    first: values['verify-first'],
+    baselineFails: values['verify-baseline-fails'],
   };
 }
 
-function budget(bag: OptionBag, now: Date): RunOptions['budget'] {
-  const [all, each, attempts, since] = ['maxTokens', 'maxTokensPerTask', 'maxAttemptsTotal', 'since'].map(
-    (key) => text(bag, key),
-  );
+function budget(values: SettingValues): RunOptions['budget'] {
+  const {
+    'max-tokens': tokens,
+    'max-tokens-per-task': tokensPerTask,
+    'max-attempts-total': attempts,
+    since = 0,
+  } = values;
   return {
-    since: since === undefined ? 0 : check.momentPast('--since', since, now),
-    ...(all !== undefined && { tokens: check.tokens('--max-tokens', all) }),
-    ...(each !== undefined && { tokensPerTask: check.tokens('--max-tokens-per-task', each) }),
-    ...(attempts !== undefined && {
-      attempts: check.wholeNumber('--max-attempts-total', attempts, 1, 999_999_999),
-    }),
+    since,
+    ...(tokens !== undefined && { tokens }),
+    ...(tokensPerTask !== undefined && { tokensPerTask }),
+    ...(attempts !== undefined && { attempts }),
   };
 }
 
-function stopAt(bag: OptionBag, now: Date): Pick<RunOptions, 'stopAt'> {
-  const [at, after] = [text(bag, 'stopAt'), text(bag, 'for')];
-  if (at !== undefined) return { stopAt: check.momentAhead('--stop-at', at, now) };
-  return after === undefined ? {} : { stopAt: now.getTime() + check.duration('--for', after) };
-}
-
-/** Options that say something about another one, which is missing. */
-const NEEDS: readonly (readonly [option: string, key: string, needed: string, anyOf: readonly string[]])[] = [
-  ['--verify-timeout', 'verifyTimeout', '--verify', ['verify']],
-  ['--verify-first', 'verifyFirst', '--verify', ['verify']],
-  ['--verify-baseline-fails', 'verifyBaselineFails', '--verify-first', ['verifyFirst']],
-  ['--since', 'since', '--max-tokens or --max-attempts-total', ['maxTokens', 'maxAttemptsTotal']],
+/** Settings that say something about another one, which is missing. */
+const NEEDS: readonly (readonly [name: SettingName, ...anyOf: SettingName[]])[] = [
+  ['verify-timeout', 'verify'],
+  ['verify-first', 'verify'],
+  ['verify-baseline-fails', 'verify-first'],
+  ['since', 'max-tokens', 'max-attempts-total'],
 ];
 
-function refuseOptionsWithoutTheirs(bag: OptionBag): void {
-  for (const [option, key, needed, anyOf] of NEEDS)
-    if (bag[key] !== undefined && anyOf.every((other) => bag[other] === undefined))
-      throw new UsageError(`${option} means nothing without ${needed}`, `add ${needed}, or leave it out`);
+/** Only what was typed for this run: in a file or a variable it may be meant for those that have what it needs. */
+function refuseOptionsWithoutTheirs({ values, sources }: Settings): void {
+  const isSet = (name: SettingName) => values[name] !== undefined && values[name] !== false;
+  for (const [name, ...anyOf] of NEEDS) {
+    if (sources[name].kind !== 'option' || !isSet(name) || anyOf.some(isSet)) continue;
+    const needed = anyOf.map(optionOf).join(' or ');
+    throw new UsageError(
+      `${optionOf(name)} means nothing without ${needed}`,
+      `add ${needed}, or leave it out`,
+    );
+  }
 }
 
 /** Two wishes that cannot both come true. Wishes that merely overlap, like `--json --quiet`, are granted. */
-function refuseContradictions(bag: OptionBag, options: RunOptions): void {
+function refuseContradictions(bag: OptionBag, settings: Settings): void {
+  const { values, sources } = settings;
+  const named = (name: SettingName) => namedFrom(name, sources[name]);
   if (flag(bag, 'quiet') && flag(bag, 'verbose'))
     throw new UsageError('--quiet and --verbose contradict each other', 'leave one of them out');
-  refuseOptionsWithoutTheirs(bag);
-  if (bag['stopAt'] !== undefined && bag['for'] !== undefined)
-    throw new UsageError('--stop-at and --for contradict each other', 'leave one of them out');
-  if (options.expectChanges && options.mode === 'read-only')
+  refuseOptionsWithoutTheirs(settings);
+  if (values['stop-at'] !== undefined && values.for !== undefined)
     throw new UsageError(
-      '--expect-changes contradicts --mode read-only, in which an agent can change nothing',
+      `${named('stop-at')} and ${named('for')} contradict each other`,
+      'leave one of them out',
+    );
+  if (values['expect-changes'] && values.mode === 'read-only')
+    throw new UsageError(
+      `${named('expect-changes')} contradicts ${named('mode')} read-only, in which an agent can change nothing`,
       'add --mode workspace-write',
     );
-  if (options.mode !== 'dry-run') return;
-  const why = '--mode dry-run changes nothing';
-  if (options.cleanupStaleMs !== undefined)
+  if (values.mode !== 'dry-run') return;
+  const why = `${named('mode')} dry-run changes nothing`;
+  // In a file it is meant for the runs that do something.
+  if (sources['cleanup-stale'].kind === 'option')
     throw new UsageError(
-      `--cleanup-stale contradicts --mode dry-run: ${why}`,
+      `--cleanup-stale contradicts ${named('mode')} dry-run: ${why}`,
       'codex-worker clean --dry-run shows what would be cleaned',
     );
   if (text(bag, 'outputJson') !== undefined)
     throw new UsageError(
-      `--output-json contradicts --mode dry-run: ${why} and has no results`,
+      `--output-json contradicts ${named('mode')} dry-run: ${why} and has no results`,
       '--json prints what would be run',
     );
 }
 
-export function patterns(bag: OptionBag): readonly string[] {
-  const given = list(bag, 'pattern');
-  return given.length > 0 ? given.map(check.taskPattern) : [check.DEFAULT_PATTERN];
+/** Which files are tasks, for a command that needs no other setting of a run. Throws UsageError. */
+export function patterns(places: Places): readonly string[] {
+  return settingValue('pattern', places, new Date());
 }
 
-/** `--model` over CODEX_WORKER_MODEL over the default. An empty variable counts as not set, an empty option is a mistake. */
-export function model({ bag, env }: Pick<Invocation, 'bag' | 'env'>): string {
-  const typed = text(bag, 'model');
-  if (typed !== undefined) return check.modelName('--model', typed);
-  const inherited = env['CODEX_WORKER_MODEL'];
-  return inherited ? check.modelName('CODEX_WORKER_MODEL', inherited) : check.DEFAULT_MODEL;
-}
-
-function workingDirectory(bag: OptionBag, cwd: string): string {
-  const directory = text(bag, 'cd') ?? '.';
-  if (directory === '')
-    throw new UsageError('--cd: got ""; allowed is a directory', 'leave it out for the current directory');
-  return resolve(cwd, directory);
+/** Throws UsageError. */
+export function model(places: Places): string {
+  return settingValue('model', places, new Date());
 }
 
 export interface CleanOptions {
@@ -196,10 +185,11 @@ export interface CleanOptions {
   readonly all: boolean;
 }
 
-export function cleanOptions(bag: OptionBag): CleanOptions {
+export function cleanOptions(places: Places): CleanOptions {
+  const { bag } = places;
   const maxAge = text(bag, 'maxAge');
   return {
-    patterns: patterns(bag),
+    patterns: patterns(places),
     dryRun: flag(bag, 'dryRun'),
     all: flag(bag, 'all'),
     ...taskNamed(bag, 'kill'),
@@ -225,9 +215,10 @@ export interface ResetOptions {
   readonly dryRun: boolean;
 }
 
-export function resetOptions(bag: OptionBag): ResetOptions {
+export function resetOptions(places: Places): ResetOptions {
+  const { bag } = places;
   return {
-    patterns: patterns(bag),
+    patterns: patterns(places),
     failedOnly: flag(bag, 'failed'),
     kill: flag(bag, 'kill'),
     dryRun: flag(bag, 'dryRun'),
@@ -242,13 +233,14 @@ export interface PauseOptions {
   readonly until?: number;
 }
 
-export function pauseOptions(bag: OptionBag): PauseOptions {
+export function pauseOptions(places: Places): PauseOptions {
+  const { bag } = places;
   const [until, after] = [text(bag, 'until'), text(bag, 'for')];
   const now = new Date();
   if (until !== undefined && after !== undefined)
     throw new UsageError('--until and --for contradict each other', 'leave one of them out');
   return {
-    patterns: patterns(bag),
+    patterns: patterns(places),
     reason: headline(text(bag, 'reason') ?? ''),
     ...(until !== undefined && { until: check.momentAhead('--until', until, now) }),
     ...(after !== undefined && { until: now.getTime() + check.duration('--for', after) }),
@@ -262,9 +254,4 @@ export function flag(bag: OptionBag, key: string): boolean {
 function text(bag: OptionBag, key: string): string | undefined {
   const value = bag[key];
   return typeof value === 'string' ? value : undefined;
-}
-
-function list(bag: OptionBag, key: string): readonly string[] {
-  const value = bag[key];
-  return Array.isArray(value) ? value : [];
 }

@@ -125,7 +125,7 @@ export function problemFields(problem: EnvironmentProblem) {
 }
 
 /** Settings of Codex may hold secrets: their keys are enough. */
-export function optionFields({ codexConfig, ...options }: RunOptions) {
+export function optionFields({ codexConfig, given: _given, ...options }: RunOptions) {
   return { ...options, codexConfig: codexConfig.map((setting) => setting.slice(0, setting.indexOf('='))) };
 }
 

@@ -83,10 +83,10 @@ test('a silence that says nothing about a worker is refused', () => {
 
 test('a pattern stays inside its directory', () => {
   for (const fine of ['*.md', '**/*.txt', 'a..b/*', '{a,b}.md', '..md'])
-    assert.equal(taskPattern(fine), fine);
+    assert.equal(taskPattern('--pattern', fine), fine);
   for (const wrong of ['', ' ', '/etc/*', '../*.md', 'a/../../b', '..', 'a\0b'])
     assert.match(
-      complaint(() => taskPattern(wrong)).message,
+      complaint(() => taskPattern('--pattern', wrong)).message,
       /; allowed is a glob inside the directory$/,
       wrong,
     );
@@ -111,9 +111,13 @@ test('a setting for Codex is key=value, and never one that has an option here', 
     'a=',
     'shell_environment_policy.set={A="b"}',
   ])
-    assert.equal(codexSetting(fine), fine);
+    assert.equal(codexSetting('--codex-config', fine), fine);
   for (const wrong of ['', 'a', '=1', '-c=1', 'a b=1', 'a=\0', '"model"=x', "'sandbox_mode'=x"])
-    assert.match(complaint(() => codexSetting(wrong)).message, /; allowed is key=value$/, wrong);
+    assert.match(
+      complaint(() => codexSetting('--codex-config', wrong)).message,
+      /; allowed is key=value$/,
+      wrong,
+    );
   const own = [
     ['model=x', '--model'],
     ['model=x', '--model'],
@@ -121,5 +125,5 @@ test('a setting for Codex is key=value, and never one that has an option here', 
     ['approval_policy="never"', '--approval'],
   ] as const;
   for (const [setting, option] of own)
-    assert.equal(complaint(() => codexSetting(setting)).hint, `use ${option} instead`);
+    assert.equal(complaint(() => codexSetting('--codex-config', setting)).hint, `use ${option} instead`);
 });

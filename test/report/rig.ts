@@ -20,6 +20,7 @@ const OPTIONS: RunOptions = {
   codexConfig: [],
   expectChanges: false,
   budget: { since: 0 },
+  given: [],
   orphans: 'end',
 };
 

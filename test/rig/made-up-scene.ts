@@ -307,4 +307,5 @@ const OPTIONS: RunOptions = {
   orphans: 'end',
   expectChanges: false,
   budget: { since: 0 },
+  given: [],
 };
