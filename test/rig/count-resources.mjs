@@ -3,7 +3,7 @@
  * threads: timers that are never cleared, and what is still alive after a garbage collection, cannot be seen from outside. $RESOURCES_LEAK takes a guard out:
  *   descriptors   one in five closes does nothing
  *   memory        what is appended to a file is remembered
- *   timers        every open leaves a timer behind for a while
+ *   timers        every open leaves a timer behind, until nothing is opened any more: the process could not end
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -17,7 +17,12 @@ const { appendFileSync, close, open, writeSync } = fs;
 v8.setFlagsFromString('--expose-gc');
 const collectGarbage = vm.runInNewContext('gc');
 
+const AT_REST_MS = 3_000;
+const leaked = [];
+let openedAt = 0;
+
 setInterval(() => {
+  if (Date.now() - openedAt > AT_REST_MS) for (const timer of leaked.splice(0)) clearTimeout(timer);
   collectGarbage();
   const { heapUsed, external } = process.memoryUsage();
   const timers = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
@@ -38,7 +43,8 @@ if (RESOURCES_LEAK === 'descriptors') {
   };
 } else if (RESOURCES_LEAK === 'timers') {
   fs.open = (...args) => {
-    setTimeout(() => kept.push(1), 6_000); // with a reference: others are not counted
+    openedAt = Date.now();
+    leaked.push(setTimeout(() => {}, 600_000)); // with a reference: others are not counted
     return open(...args);
   };
 }
