@@ -6,7 +6,8 @@ import { checkOpenFiles } from './commands/open-files.ts';
 import { pause, resume } from './commands/pause.ts';
 import { reset } from './commands/reset.ts';
 import { run } from './commands/run.ts';
-import { status } from './commands/status.ts';
+import { status, type StatusRequest } from './commands/status.ts';
+import { watchStatus } from './commands/watch-status.ts';
 import { COMMANDS } from './core/command-table.ts';
 import { UsageError } from './core/errors.ts';
 import type { RunOptions } from './core/options.ts';
@@ -19,6 +20,7 @@ import {
   pauseOptions,
   resetOptions,
   runInvocation,
+  statusOptions,
   type Actions,
   type Invocation,
 } from './core/requests.ts';
@@ -28,7 +30,9 @@ import { createPaint } from './report/console.ts';
 import { doctorText } from './report/doctor.ts';
 import { checkResultsFile } from './report/results-file.ts';
 import { openRunReporter } from './report/run.ts';
+import { openScreen } from './report/screen.ts';
 import { statusJson, statusText } from './report/status-table.ts';
+import { createStatusWatch } from './report/status-watch.ts';
 import { pausedText, resumedText } from './report/pause.ts';
 import { openTerminal } from './report/terminal.ts';
 import { tidyText } from './report/tidy.ts';
@@ -60,14 +64,16 @@ export const ACTIONS: Actions = {
   },
 
   async status(invocation) {
-    const { paths, bag, env, cwd } = invocation;
-    const chosen = patterns(invocation);
+    const { paths, env, cwd } = invocation;
+    const { patterns: chosen, detailed, json, watchEveryMs } = statusOptions(invocation);
     await checkPaths(invocation, false);
-    const [isDetailed, isJson] = [flag(bag, 'detailed'), flag(bag, 'json')];
-    const report = await status({ paths, patterns: chosen, cwd, detailed: isDetailed || isJson });
     const { terminal, paint } = openPainted(env);
-    const view = { detailed: isDetailed, paint, now: new Date() };
-    terminal.out(isJson ? statusJson(report) : statusText(report, view));
+    const request = { paths, patterns: chosen, cwd, detailed: detailed || json };
+    if (watchEveryMs !== undefined)
+      return showStatusChanges({ ...request, everyMs: watchEveryMs }, { detailed, json }, env);
+    const report = await status(request);
+    const now = new Date();
+    terminal.out(json ? statusJson(report, now) : statusText(report, { detailed, paint, now }));
     return 0;
   },
 
@@ -159,6 +165,25 @@ async function needTerminal(env: NodeJS.ProcessEnv, what: string, option: string
     `${what} asks first, and there is no terminal to ask on`,
     `${option} skips the question`,
   );
+}
+
+async function showStatusChanges(
+  request: StatusRequest & { readonly everyMs: number },
+  how: { readonly detailed: boolean; readonly json: boolean },
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
+  const { terminal, paint } = openPainted(env);
+  const { out, outLive, outSize, outIsLost } = terminal;
+  const screen =
+    outLive && !how.json
+      ? await openScreen({ write: out, columns: () => outSize().columns, rows: () => outSize().rows })
+      : undefined;
+  const show = createStatusWatch({ ...how, paint, out, ...(screen && { live: { screen, size: outSize } }) });
+  try {
+    return await watchStatus({ ...request, isUnheard: outIsLost }, show);
+  } finally {
+    screen?.done();
+  }
 }
 
 async function showTidy(report: TidyReport, env: NodeJS.ProcessEnv): Promise<number> {

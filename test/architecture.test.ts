@@ -37,6 +37,7 @@ const DOORS: Readonly<Record<string, string>> = {
   split2: 'src/engine/listen.ts',
   which: 'src/io/codex.ts',
   leven: 'src/core/options.ts',
+  'log-update': 'src/report/screen.ts',
 };
 
 /** Every source file by its path in the repository. */

@@ -2,7 +2,15 @@
 import { InvariantError } from '../core/errors.ts';
 import type { Holder } from '../core/event.ts';
 import { isInForce } from '../core/pause.ts';
-import type { PausedDirectory, PauseReport, StatusReport, TaskStatus } from '../core/reports.ts';
+import { RecentWork } from '../core/recent.ts';
+import type {
+  Pace,
+  PausedDirectory,
+  PauseReport,
+  StatusReport,
+  TaskStatus,
+  Worker,
+} from '../core/reports.ts';
 import { byNaturalOrder, markerOf, stateOf, type Task, type TaskState } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { Ledger } from '../engine/ledger.ts';
@@ -11,11 +19,13 @@ import { SilenceWatch } from '../engine/silence.ts';
 import { realWorld, type World } from '../engine/world.ts';
 import { survivors } from '../io/sweep.ts';
 import { describeDirectory } from '../io/file-system.ts';
+import { lookAt, resultId, type Files } from '../io/files.ts';
 import { readLock } from '../io/lock-file.ts';
 import { readPause } from '../io/pause-file.ts';
 import { readChecked, readLogOutcome } from '../io/result-log.ts';
+import { Stamps, stampOf } from '../io/stamps.ts';
 import { discover, type TaskDirectory } from '../io/task-directory.ts';
-import { relative } from 'node:path';
+import { relative, resolve } from 'node:path';
 
 export interface StatusRequest {
   readonly paths: readonly string[];
@@ -29,38 +39,170 @@ export interface StatusRequest {
 const LOGS_AT_ONCE = 16;
 
 /** Throws UsageError for a path that does not exist. */
-export async function status({ paths, patterns, cwd, detailed }: StatusRequest): Promise<StatusReport> {
-  const world = realWorld();
-  const { tasks, refused, listings, directories: places } = await discover(world.files, paths, patterns, cwd);
-  const counts: Record<TaskState, number> = { pending: 0, 'in-progress': 0, completed: 0, failed: 0 };
-  const states = new Map<Task, TaskState>();
-  for (const task of detailed ? tasks.toSorted(byNaturalOrder) : tasks) {
-    const listing = listings.get(task.directory);
-    if (!listing) throw new InvariantError(`the directory of ${task.label} was never listed`);
-    const state = stateOf(task.name, listing.marks);
-    counts[state]++;
-    if (detailed) states.set(task, state);
+export function status(request: StatusRequest): Promise<StatusReport> {
+  return new StatusReader(request).look();
+}
+
+/** What was found when the directories were read: as long as their stamps stay, it is so. */
+interface Found {
+  readonly counts: Readonly<Record<TaskState, number>>;
+  readonly total: number;
+  readonly refused: StatusReport['refused'];
+  readonly places: readonly string[];
+  /** In natural order where they are to be described. */
+  readonly tasks: readonly TaskStatus[];
+  readonly inProgress: readonly Task[];
+}
+
+/** Looks again and again, and reads only what may have changed: a listing, a log that is another one, each lock of a task in progress. */
+export class StatusReader {
+  readonly #world = realWorld();
+  readonly #request: StatusRequest;
+  readonly #stamps = new Stamps(this.#world);
+  readonly #recent = new RecentWork();
+  /** The last one of each task, by its path. */
+  readonly #threads = new Map<string, string>();
+  readonly #ledger = new Ledger(this.#world, [], {
+    onEntry: (directory, { at, durationMs, outcome, usage, thread, task }) => {
+      this.#recent.note({ at, durationMs, isCompleted: outcome === 'completed', usage });
+      if (thread !== undefined) this.#threads.set(`${directory}/${task}`, thread);
+    },
+  });
+  readonly #directories = new Map<string, TaskDirectory>();
+  /** What logs say, with the identity of each. */
+  readonly #logs = new Map<string, { readonly id: string; readonly status: TaskStatus }>();
+  #found: Found | undefined;
+
+  constructor(request: StatusRequest) {
+    this.#request = request;
   }
-  const directories = new Map<string, TaskDirectory>();
-  const statuses: TaskStatus[] = [];
-  let together: Promise<TaskStatus>[] = [];
-  for (const [task, state] of states) {
-    const { directory: path } = task;
-    const directory = directories.get(path) ?? (await describeDirectory(world.files, path));
-    directories.set(path, directory);
-    together.push(describe(world, directory, task, state));
-    if (together.length < LOGS_AT_ONCE) continue;
-    statuses.push(...(await Promise.all(together)));
-    together = [];
+
+  /** Throws UsageError for a path that does not exist. */
+  async look(): Promise<StatusReport> {
+    if (!this.#found || (await this.#stamps.mayHaveChanged())) this.#found = await this.#read();
+    const { counts, total, refused, places, tasks, inProgress } = this.#found;
+    const running = new Map<string, TaskStatus>();
+    await this.#inBatches(inProgress, async (task) => {
+      running.set(pathOf(task), await describeRunning(this.#world, await this.#directoryOf(task), task));
+    });
+    for (const path of places) this.#ledger.include({ path });
+    await this.#ledger.look();
+    const paused = await pausesIn(this.#world, places, this.#request.cwd);
+    const workers = workersIn(running.values());
+    return {
+      counts,
+      total,
+      tasks: tasks.map((status) => this.#withSpending(running.get(pathOf(status.task)) ?? status)),
+      refused,
+      spent: this.#ledger.all,
+      pace: this.#pace(counts, workers.length > 0),
+      workers,
+      paused,
+    };
   }
-  statuses.push(...(await Promise.all(together)));
-  const paused = await pausesIn(world, [...places.keys()], cwd);
-  const ledger = new Ledger(
-    world,
-    [...places.keys()].map((path) => ({ path })),
-  );
-  await ledger.look();
-  return { counts, total: tasks.length, tasks: statuses, refused, spent: ledger.all, paused };
+
+  async #read(): Promise<Found> {
+    const { files, uptimeMs } = this.#world;
+    const { paths, patterns, cwd, detailed } = this.#request;
+    const beganAtMs = uptimeMs();
+    const { tasks, refused, listings, directories, stamps } = await discover(files, paths, patterns, cwd);
+    const watched = new Map(stamps);
+    // What is refused may become a task without a change of its directory: it is written where it stands.
+    for (const { label } of refused) {
+      const path = resolve(cwd, label);
+      watched.set(path, stampOf(await lookAt(files, path)));
+    }
+    this.#stamps.wasRead(beganAtMs, watched);
+    const counts: Record<TaskState, number> = { pending: 0, 'in-progress': 0, completed: 0, failed: 0 };
+    const states = new Map<Task, TaskState>();
+    const inProgress: Task[] = [];
+    for (const task of detailed ? tasks.toSorted(byNaturalOrder) : tasks) {
+      const listing = listings.get(task.directory);
+      if (!listing) throw new InvariantError(`the directory of ${task.label} was never listed`);
+      const state = stateOf(task.name, listing.marks);
+      counts[state]++;
+      if (detailed) states.set(task, state);
+      if (state === 'in-progress') inProgress.push(task);
+    }
+    const statuses = await this.#inBatches([...states], ([task, state]) => this.#describe(task, state));
+    return {
+      counts,
+      total: tasks.length,
+      refused,
+      places: [...directories.keys()],
+      tasks: statuses,
+      inProgress,
+    };
+  }
+
+  async #inBatches<T, R>(items: readonly T[], describe: (item: T) => Promise<R>): Promise<R[]> {
+    const all: R[] = [];
+    for (let start = 0; start < items.length; start += LOGS_AT_ONCE)
+      all.push(...(await Promise.all(items.slice(start, start + LOGS_AT_ONCE).map(describe))));
+    return all;
+  }
+
+  async #directoryOf({ directory: path }: Task): Promise<TaskDirectory> {
+    const directory = this.#directories.get(path) ?? (await describeDirectory(this.#world.files, path));
+    this.#directories.set(path, directory);
+    return directory;
+  }
+
+  /** A task that is not in progress. */
+  async #describe(task: Task, state: TaskState): Promise<TaskStatus> {
+    if (state !== 'completed' && state !== 'failed') return { task, state };
+    const { files } = this.#world;
+    const log = `${task.directory}/${markerOf[state](task.name)}`;
+    const stat = await lookAt(files, log);
+    const id = stat ? resultId(stat) : '';
+    const known = this.#logs.get(log);
+    if (known?.id === id) return known.status;
+    const status: TaskStatus = { task, state, log, ...(await whatLogSays(files, state, log)) };
+    this.#logs.set(log, { id, status });
+    return status;
+  }
+
+  #withSpending(status: TaskStatus): TaskStatus {
+    const tokens = this.#ledger.tokensOf(status.task);
+    const thread = this.#threads.get(pathOf(status.task));
+    if (tokens === 0 && thread === undefined) return status;
+    return { ...status, ...(tokens > 0 && { tokens }), ...(thread !== undefined && { thread }) };
+  }
+
+  /** An hour without a worker says nothing about when it will be done. */
+  #pace(counts: Found['counts'], isAnyWorking: boolean): Pace {
+    const pace = this.#recent.paceAt(this.#world.now().getTime());
+    const left = counts.pending + counts['in-progress'];
+    if (!isAnyWorking || left === 0 || !pace.tasksPerHour) return pace;
+    return { ...pace, etaMs: Math.round((left / pace.tasksPerHour) * 3_600_000) };
+  }
+}
+
+const pathOf = ({ directory, name }: Task) => `${directory}/${name}`;
+
+function workersIn(statuses: Iterable<TaskStatus>): Worker[] {
+  const workers = new Map<string, Worker>();
+  for (const { holder } of statuses) {
+    if (holder?.kind !== 'alive' && holder?.kind !== 'elsewhere') continue;
+    const { host, pid, start } = holder.owner;
+    const key = `${host.name} ${host.boot} ${host.pidns} ${pid} ${start}`;
+    const tasks = 1 + (workers.get(key)?.tasks ?? 0);
+    workers.set(key, { host: host.name, pid, tasks, isSeen: holder.kind === 'alive' });
+  }
+  return [...workers.values()].sort((a, b) => (a.host === b.host ? a.pid - b.pid : a.host < b.host ? -1 : 1));
+}
+
+async function whatLogSays(
+  files: Files,
+  state: 'completed' | 'failed',
+  log: string,
+): Promise<Pick<TaskStatus, 'checked' | 'reason'>> {
+  if (state === 'completed') {
+    const checked = await readChecked(files, log);
+    return checked === undefined ? {} : { checked };
+  }
+  const reason = (await readLogOutcome(files, log))?.replace(/^failed: /, '');
+  return reason ? { reason } : {};
 }
 
 async function pausesIn(world: World, paths: readonly string[], cwd: string): Promise<PauseReport> {
@@ -72,33 +214,6 @@ async function pausesIn(world: World, paths: readonly string[], cwd: string): Pr
       directories.push({ directory: path, label: relative(cwd, path) || '.', pause: read.pause });
   }
   return { directories, now };
-}
-
-async function describe(
-  world: World,
-  directory: TaskDirectory,
-  task: Task,
-  state: TaskState,
-): Promise<TaskStatus> {
-  const at = (name: string) => `${directory.path}/${name}`;
-  switch (state) {
-    case 'pending':
-      return { task, state };
-    case 'completed': {
-      const log = at(markerOf.completed(task.name));
-      const checked = await readChecked(world.files, log);
-      return { task, state, log, ...(checked === undefined ? {} : { checked }) };
-    }
-    case 'failed': {
-      const log = at(markerOf.failed(task.name));
-      const reason = (await readLogOutcome(world.files, log))?.replace(/^failed: /, '');
-      return { task, state, log, ...(reason ? { reason } : {}) };
-    }
-    case 'in-progress':
-      return describeRunning(world, directory, task);
-    default:
-      return unreachable(state);
-  }
 }
 
 async function describeRunning(world: World, directory: TaskDirectory, task: Task): Promise<TaskStatus> {

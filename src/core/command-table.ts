@@ -1,4 +1,5 @@
 /** Every command and option as it is typed, with what `--help` says about it. The reading of the values is in `requests.ts`. */
+import { DEFAULT_INTERVAL } from './options.ts';
 import { flagsOf, SETTING_NAMES, settingRow, type SettingName } from './settings.ts';
 
 export const COMMANDS = ['run', 'status', 'pause', 'resume', 'clean', 'reset', 'doctor'] as const;
@@ -65,11 +66,14 @@ const STATUS: CommandRow = {
   options: [
     PATTERN,
     { flags: '--detailed', description: 'A line for each task: who runs it, or why it failed' },
-    { flags: '--json', description: 'Print everything as one JSON document' },
+    { flags: '--json', description: 'Print everything as one JSON document; docs/json.md has its fields' },
+    { flags: '--watch', description: 'Go on until Ctrl-C: in place, or in a pipe once for each change' },
+    { flags: '--interval <duration>', description: 'Look again so often', default: DEFAULT_INTERVAL },
   ],
   examples: [
     'codex-worker status                                  the table for the current directory',
     'codex-worker status tasks/ --detailed                which task failed, and why',
+    'codex-worker status tasks/ --watch                   who works on what, as it changes',
     "codex-worker status tasks/ --json | jq '.counts'     for a script",
   ],
 };

@@ -16,6 +16,7 @@ export const MAX_CONCURRENCY = 256;
 export const MAX_RETRIES = 100;
 export const DEFAULT_IDLE_TIMEOUT = '15m';
 export const DEFAULT_VERIFY_TIMEOUT = '10m';
+export const DEFAULT_INTERVAL = '2s';
 /** A worker renews its claim every few seconds; less silence than this says nothing about it, whatever was typed. */
 const SHORTEST_SILENCE_MS = 60_000;
 

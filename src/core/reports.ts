@@ -1,7 +1,7 @@
 /** What the commands other than `run` return: data, which `report/` renders for people or as JSON. */
 import type { Holder } from './event.ts';
 import type { Pause } from './pause.ts';
-import type { Spent } from './spending.ts';
+import type { RunSpending, Spent } from './spending.ts';
 import type { Refusal, Task, TaskState } from './task.ts';
 
 export interface TaskStatus {
@@ -20,6 +20,25 @@ export interface TaskStatus {
   readonly checked?: string;
   /** The log to read: the mirror of a running task, or its result. */
   readonly log?: string;
+  /** Input and output of all its attempts here, and Codex's name of the last thread, where the journal knows them. */
+  readonly tokens?: number;
+  readonly thread?: string;
+}
+
+/** A process that works on tasks. */
+export interface Worker {
+  readonly host: string;
+  readonly pid: number;
+  /** How many it has in hand. */
+  readonly tasks: number;
+  /** Whether it certainly lives; of another host, container or user that cannot be seen from here. */
+  readonly isSeen: boolean;
+}
+
+/** How fast it goes, from what ended in the last hour; absent where that says nothing. */
+export interface Pace extends Pick<RunSpending, 'tokensPerHour' | 'tasksPerHour'> {
+  /** For what is pending and in progress, while somebody works, ms. */
+  readonly etaMs?: number;
 }
 
 export interface StatusReport {
@@ -30,6 +49,9 @@ export interface StatusReport {
   readonly refused: readonly Refusal[];
   /** In the directories of these tasks, as far back as their journals go. */
   readonly spent: Spent;
+  readonly pace: Pace;
+  /** Who works here now, by host and pid. */
+  readonly workers: readonly Worker[];
   /** Directories in which nobody starts anything, and when that was read. */
   readonly paused: PauseReport;
 }

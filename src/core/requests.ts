@@ -176,6 +176,28 @@ export function model(places: Places): string {
   return settingValue('model', places, new Date());
 }
 
+export interface StatusOptions {
+  readonly patterns: readonly string[];
+  readonly detailed: boolean;
+  readonly json: boolean;
+  /** Look again so often; absent for one look. */
+  readonly watchEveryMs?: number;
+}
+
+export function statusOptions(places: Places): StatusOptions {
+  const { bag } = places;
+  const interval = text(bag, 'interval');
+  const watch = flag(bag, 'watch');
+  if (interval !== undefined && !watch)
+    throw new UsageError('--interval means nothing without --watch', 'add --watch, or leave it out');
+  return {
+    patterns: patterns(places),
+    detailed: flag(bag, 'detailed'),
+    json: flag(bag, 'json'),
+    ...(watch && { watchEveryMs: check.duration('--interval', interval ?? check.DEFAULT_INTERVAL) }),
+  };
+}
+
 export interface CleanOptions {
   readonly patterns: readonly string[];
   readonly maxAgeMs?: number;

@@ -6,6 +6,14 @@ import type { JournalEntry } from '../io/journal.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
 import type { World } from './world.ts';
 
+interface LedgerOptions {
+  /** ms since 1970: what was spent before does not count for ceilings. */
+  readonly since?: number;
+  readonly run?: string;
+  /** Told of each attempt once, with the path of its directory. */
+  readonly onEntry?: (directory: string, entry: JournalEntry) => void;
+}
+
 export class Ledger {
   /** As far back as the journals go. */
   all: Spent = NOTHING_SPENT;
@@ -15,23 +23,29 @@ export class Ledger {
   readonly ours: { usage: Usage; completedMs: number[] } = { usage: NO_USAGE, completedMs: [] };
   readonly #since: number;
   readonly #run: string | undefined;
-  readonly #readers: readonly { readonly path: string; read(): Promise<JournalEntry[]> }[];
+  readonly #onEntry: (directory: string, entry: JournalEntry) => void;
+  readonly #accounts: World['accounts'];
+  readonly #readers = new Map<string, { read(): Promise<JournalEntry[]> }>();
   /** Tokens of each task, of those that count. */
   readonly #tasks = new Map<string, number>();
   #reading: Promise<void> | undefined;
 
-  /** `since` in ms since 1970: what was spent before does not count for ceilings. */
   constructor(
     { accounts }: Pick<World, 'accounts'>,
     directories: Iterable<Pick<TaskDirectory, 'path'>>,
-    { since = 0, run }: { readonly since?: number; readonly run?: string } = {},
+    { since = 0, run, onEntry = () => {} }: LedgerOptions = {},
   ) {
     this.#since = since;
     this.#run = run;
-    this.#readers = [...directories].flatMap((directory) => {
-      const reader = accounts?.reader(directory);
-      return reader ? [{ path: directory.path, read: () => reader.read() }] : [];
-    });
+    this.#onEntry = onEntry;
+    this.#accounts = accounts;
+    for (const directory of directories) this.include(directory);
+  }
+
+  /** The next look reads the journal of this directory too, from its beginning; once, however often it is said. */
+  include(directory: Pick<TaskDirectory, 'path'>): void {
+    const reader = this.#readers.has(directory.path) ? undefined : this.#accounts?.reader(directory);
+    if (reader) this.#readers.set(directory.path, reader);
   }
 
   /** Reads what has come since; whoever asks meanwhile waits for a reading that began after the question. */
@@ -42,11 +56,13 @@ export class Ledger {
   }
 
   async #readOn(): Promise<void> {
-    for (const reader of this.#readers)
-      for (const entry of await reader.read()) this.#add(reader.path, entry);
+    for (const [path, reader] of this.#readers)
+      for (const entry of await reader.read()) this.#add(path, entry);
   }
 
-  #add(directory: string, { at, run, task, outcome, why, usage, durationMs }: JournalEntry): void {
+  #add(directory: string, entry: JournalEntry): void {
+    const { at, run, task, outcome, why, usage, durationMs } = entry;
+    this.#onEntry(directory, entry);
     // What met a limit spends no attempt: it is not one of those that a ceiling allows.
     const isLimited = outcome === 'given-back' && why === 'limited';
     const spent = { attempts: isLimited ? 0 : 1, usage };

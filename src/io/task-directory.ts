@@ -72,6 +72,8 @@ export interface Discovery {
   readonly directories: ReadonlyMap<string, 'whole' | 'named'>;
   /** What each of these directories held when it was read. Large: to be forgotten once it has been looked at. */
   readonly listings: Map<string, Listing>;
+  /** Every directory that was read, those that a pattern only passed through too, with its stamp from before. */
+  readonly stamps: ReadonlyMap<string, string>;
 }
 
 /**
@@ -155,8 +157,10 @@ class Places {
     const tasks: Task[][] = [];
     const directories = new Map<string, 'whole' | 'named'>();
     const listings = new Map<string, Listing>();
+    const stamps = new Map<string, string>();
     for (const [path, coming] of this.#places) {
       const place = await coming;
+      stamps.set(path, String(place.listing.changedAt));
       if (!place.extent) continue;
       directories.set(path, place.extent);
       listings.set(path, place.listing);
@@ -169,6 +173,7 @@ class Places {
       refused: [...this.#refused.values()],
       directories,
       listings,
+      stamps,
     };
   }
 }

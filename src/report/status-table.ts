@@ -1,14 +1,14 @@
 /** What `status` says: the table, a line for each task with `--detailed`, or one JSON document. */
 import { formatDuration } from '../core/duration.ts';
 import { pauseFields } from '../core/pause.ts';
-import type { StatusReport, TaskStatus } from '../core/reports.ts';
+import type { StatusReport, TaskStatus, Worker } from '../core/reports.ts';
 import { headline, printable } from '../core/printable.ts';
 import type { TaskState } from '../core/task.ts';
 import { columnsOf, padEnd } from './columns.ts';
 import type { Paint } from './console.ts';
 import { ownerFields, refusalFields, safeJson, taskFields } from './json.ts';
-import { describeSpent } from './spending.ts';
-import { describeHolder, describePause, pids } from './wording.ts';
+import { describePace, describeSpent } from './spending.ts';
+import { describeHolder, describePause, pids, plural } from './wording.ts';
 
 const TITLES: Readonly<Record<TaskState, string>> = {
   pending: 'Pending',
@@ -24,20 +24,51 @@ export interface StatusView {
   readonly now: Date;
 }
 
-export function statusText(report: StatusReport, { detailed, paint, now }: StatusView): string {
-  const { directories, now: at } = report.paused;
-  const lines = directories.map(
-    ({ label, pause }) => `⏸  ${printable(label)} ${paint.yellow('is paused')} ${describePause(pause, at)}`,
-  );
-  lines.push(...statusTable(report));
-  if (detailed && report.tasks.length > 0) {
-    lines.push('');
-    for (const task of report.tasks) lines.push(taskLine(task, paint, now));
-  }
-  if (report.spent.attempts > 0) lines.push(describeSpent(report.spent));
-  for (const { label, why } of report.refused)
-    lines.push(`🚫 ${printable(label)} was ${paint.yellow('refused')}: it ${headline(why)}`);
+export function statusText(report: StatusReport, view: StatusView): string {
+  const tasks = view.detailed ? taskLines(report.tasks, view) : [];
+  const lines = [
+    ...overview(report, view),
+    ...(tasks.length > 0 ? ['', ...tasks] : []),
+    ...work(report),
+    ...refusals(report, view),
+  ];
   return `${lines.join('\n')}\n`;
+}
+
+/** The pauses, and the table. */
+export function overview(report: StatusReport, { paint }: StatusView): string[] {
+  const { directories, now } = report.paused;
+  const pauses = directories.map(
+    ({ label, pause }) => `⏸  ${printable(label)} ${paint.yellow('is paused')} ${describePause(pause, now)}`,
+  );
+  return [...pauses, ...statusTable(report)];
+}
+
+/** Who works here, what was spent, and how fast it goes. */
+export function work({ workers, spent, pace, counts }: StatusReport): string[] {
+  const left = counts.pending + counts['in-progress'];
+  return [
+    ...(workers.length > 0 ? [describeWorkers(workers)] : []),
+    ...(spent.attempts > 0 ? [[describeSpent(spent), ...describePace(pace, left)].join(' · ')] : []),
+  ];
+}
+
+export function refusals({ refused }: StatusReport, { paint }: StatusView): string[] {
+  return refused.map(
+    ({ label, why }) => `🚫 ${printable(label)} was ${paint.yellow('refused')}: it ${headline(why)}`,
+  );
+}
+
+export function taskLines(tasks: readonly TaskStatus[], { paint, now }: StatusView): string[] {
+  return tasks.map((task) => taskLine(task, paint, now));
+}
+
+function describeWorkers(workers: readonly Worker[]): string {
+  const each = workers.map(
+    ({ host, pid, tasks, isSeen }) =>
+      `pid ${pid} on ${printable(host)} (${plural(tasks, 'task')}${isSeen ? '' : ', cannot be seen from here'})`,
+  );
+  return `${plural(workers.length, 'worker')}: ${each.join(', ')}`;
 }
 
 function statusTable({ counts, total }: StatusReport): string[] {
@@ -95,11 +126,19 @@ function heartbeat(at: string, now: Date): string {
   return `${ms > SILENT_AFTER_MS ? 'silent: ' : ''}last heartbeat ${formatDuration(ms)} ago`;
 }
 
-export function statusJson(report: StatusReport): string {
-  const document = {
+/** `indent` 0 is one line. */
+export function statusJson(report: StatusReport, now: Date, indent = 2): string {
+  return `${safeJson({ at: now.toISOString(), ...statusFields(report) }, indent)}\n`;
+}
+
+/** Documented in docs/json.md: fields are added, never renamed or removed. */
+function statusFields(report: StatusReport) {
+  return {
     total: report.total,
     spent: report.spent,
+    pace: report.pace,
     counts: report.counts,
+    workers: report.workers.map(({ host, pid, tasks, isSeen }) => ({ host, pid, tasks, seen: isSeen })),
     tasks: report.tasks.map(({ task, holder, ...rest }) => ({
       ...taskFields(task),
       ...rest,
@@ -108,7 +147,6 @@ export function statusJson(report: StatusReport): string {
     refused: report.refused.map(refusalFields),
     paused: report.paused.directories.map(({ directory, pause }) => ({ directory, ...pauseFields(pause) })),
   };
-  return `${safeJson(document, 2)}\n`;
 }
 
 /** Of a host, its name: the rest tells machines apart, and people nothing. */

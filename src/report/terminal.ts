@@ -12,6 +12,11 @@ export interface Terminal {
   /** A person can be asked. */
   readonly canAsk: boolean;
   readonly columns: () => number;
+  /** A person can watch standard output change. */
+  readonly outLive: boolean;
+  readonly outSize: () => { readonly columns: number; readonly rows: number };
+  /** Whether the reader of standard output is gone. */
+  readonly outIsLost: () => boolean;
 }
 
 export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
@@ -25,6 +30,9 @@ export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
     live: process.stderr.isTTY && !env['CI'] && env['TERM'] !== 'dumb',
     canAsk: process.stdin.isTTY && process.stderr.isTTY,
     columns: () => process.stderr.columns ?? 80,
+    outLive: process.stdout.isTTY && env['TERM'] !== 'dumb',
+    outSize: () => ({ columns: process.stdout.columns ?? 80, rows: process.stdout.rows ?? 24 }),
+    outIsLost: () => lost.has(process.stdout),
   };
 }
 

@@ -20,6 +20,8 @@ function report(
     refused: [],
     paused: { directories: [], now: 0 },
     spent: NOTHING_SPENT,
+    pace: {},
+    workers: [],
   };
 }
 
@@ -90,10 +92,13 @@ test('as JSON it is one document, which names hosts and not their identities', (
     state: 'in-progress',
     holder: { kind: 'alive', owner: OWNER },
   };
-  const text = statusJson(report([status]));
+  const text = statusJson(report([status]), VIEW.now);
   assert.doesNotMatch(text, /machine-id|boot-id/);
   assert.deepEqual(JSON.parse(text), {
+    at: '2026-11-22T10:00:00.000Z',
     total: 100,
+    pace: {},
+    workers: [],
     counts: { pending: 45, 'in-progress': 5, completed: 40, failed: 10 },
     tasks: [
       {
@@ -131,7 +136,7 @@ test('a pause is said before the table, with what is left of it', () => {
     statusText(paused, VIEW),
     /^⏸ {2}tasks is paused until (?:\d{4}-\d\d-\d\d )?\d\d:\d\d \(in 1h 05m\), for a limit: You’ve hit your usage limit\.\n┏/,
   );
-  assert.deepEqual((JSON.parse(statusJson(paused)) as { paused: unknown }).paused, [
+  assert.deepEqual((JSON.parse(statusJson(paused, VIEW.now)) as { paused: unknown }).paused, [
     { ...pause, directory: '/tasks', since: '2026-11-22T10:00:00.000Z', until: '2026-11-22T11:05:00.000Z' },
   ]);
 });

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { StatusReport, TaskStatus } from '../../src/core/reports.ts';
+import { NOTHING_SPENT } from '../../src/core/spending.ts';
+import type { TaskState } from '../../src/core/task.ts';
+import { columnsOf } from '../../src/report/columns.ts';
+import { createPaint } from '../../src/report/console.ts';
+import { createStatusWatch, picture } from '../../src/report/status-watch.ts';
+import { OWNER, task } from './rig.ts';
+
+const NOW = new Date('2026-11-22T10:00:00Z');
+const VIEW = { detailed: true, paint: createPaint(false), now: NOW };
+
+function report(tasks: readonly TaskStatus[]): StatusReport {
+  const count = (state: TaskState) => tasks.filter((status) => status.state === state).length;
+  return {
+    counts: {
+      pending: count('pending'),
+      'in-progress': count('in-progress'),
+      completed: count('completed'),
+      failed: count('failed'),
+    },
+    total: tasks.length,
+    tasks,
+    refused: [],
+    paused: { directories: [], now: 0 },
+    spent: NOTHING_SPENT,
+    pace: {},
+    workers: [],
+  };
+}
+
+const running = (label: string, heartbeatAt = '2026-11-22T09:59:58Z'): TaskStatus => ({
+  task: task(label),
+  state: 'in-progress',
+  attempt: 1,
+  holder: { kind: 'alive', owner: OWNER },
+  since: '2026-11-22T09:55:00Z',
+  heartbeatAt,
+});
+
+test('a picture has the size of its terminal: what runs and what failed stays, what is long over gives way', () => {
+  const done = Array.from(
+    { length: 100 },
+    (_, i) => ({ task: task(`a${i}.md`), state: 'completed' }) as const,
+  );
+  const failed: TaskStatus = { task: task('x.md'), state: 'failed', reason: 'no '.repeat(100) };
+  const all = report([...done, running('r.md'), failed]);
+  const colourful = { ...VIEW, paint: createPaint(true) };
+  for (const view of [VIEW, colourful]) {
+    const lines = picture(all, view, { columns: 60, rows: 20 }).split('\n');
+    assert.ok(lines.length < 20, `${lines.length} lines`);
+    for (const line of lines) assert.ok(columnsOf(line.replaceAll(/\u001b\[\d+m/g, '')) <= 60, line);
+    assert.match(lines[10] ?? '', /In Progress.* {2}r\.md/);
+    assert.match(lines[11] ?? '', /Failed .* {2}x\.md: no no/);
+    assert.match(lines.at(-1) ?? '', /… and 94 more/);
+  }
+  const small = picture(all, VIEW, { columns: 60, rows: 5 }).split('\n');
+  assert.equal(small.length, 4);
+});
+
+test('in a pipe there is a block for each change, and none for the time that passes', () => {
+  const said: string[] = [];
+  const show = createStatusWatch({
+    detailed: true,
+    json: false,
+    paint: VIEW.paint,
+    out: (text) => said.push(text),
+  });
+  show(report([running('a.md')]), NOW);
+  show(report([running('a.md', '2026-11-22T10:00:03Z')]), new Date('2026-11-22T10:00:05Z'));
+  show(
+    { ...report([running('a.md')]), pace: { tasksPerHour: 3, etaMs: 1 } },
+    new Date('2026-11-22T10:00:07Z'),
+  );
+  show(report([{ task: task('a.md'), state: 'completed' }]), new Date('2026-11-22T10:00:10Z'));
+  assert.equal(said.length, 2);
+  assert.match(said[0] ?? '', /^2026-11-22T10:00:00\.000Z\n┏[^]*a\.md: attempt 1, pid 4242 on mill[^]*\n$/);
+  assert.match(said[1] ?? '', /^\n2026-11-22T10:00:10\.000Z\n┏[^]*Completed {4}a\.md\n$/);
+});
+
+test('as JSON each change is one line', () => {
+  const said: string[] = [];
+  const show = createStatusWatch({
+    detailed: true,
+    json: true,
+    paint: VIEW.paint,
+    out: (text) => said.push(text),
+  });
+  show(report([running('a.md')]), NOW);
+  show(report([running('a.md')]), new Date('2026-11-22T10:00:05Z'));
+  show(report([]), new Date('2026-11-22T10:00:10Z'));
+  const documents = said.map((line) => JSON.parse(line) as { at: string; total: number });
+  assert.ok(said.every((line) => line.indexOf('\n') === line.length - 1));
+  assert.deepEqual(
+    documents.map(({ at, total }) => [at, total]),
+    [
+      ['2026-11-22T10:00:00.000Z', 1],
+      ['2026-11-22T10:00:10.000Z', 0],
+    ],
+  );
+});
+
+test('on a terminal every look is shown, for the ages in it', () => {
+  const shown: string[] = [];
+  const screen = { show: (text: string) => void shown.push(text), clear: () => {}, done: () => {} };
+  const size = () => ({ columns: 200, rows: 40 });
+  const out = () => assert.fail('nothing is printed beside the picture');
+  const show = createStatusWatch({ ...VIEW, json: false, out, live: { screen, size } });
+  show(report([running('a.md')]), NOW);
+  show(report([running('a.md')]), new Date('2026-11-22T10:00:02Z'));
+  assert.deepEqual(
+    shown.map((text) => /since .* \((.*)\), last heartbeat (.*) ago/.exec(text)?.slice(1)),
+    [
+      ['5m 00s', '2.0s'],
+      ['5m 02s', '4.0s'],
+    ],
+  );
+});
