@@ -202,7 +202,7 @@ const FAILURES: readonly [directive: string, message: RegExp][] = [
   ['status 500', /high demand|500 Internal Server Error/],
   ['status 401', /unexpected status 401 Unauthorized: Incorrect API key/],
   ['status 404 model_not_found', /The model `o4-mini` does not exist/],
-  ['status 429 usage_limit', /You.ve hit your usage limit.*try again at \d+:\d\d [AP]M/],
+  ['status 429 usage_limit', /You.ve hit your usage limit.*try again at (?:\w+ \d+\w+, \d+ )?\d+:\d\d [AP]M/],
   ['status 429 insufficient_quota', /Quota exceeded/],
   ['status 429', /exceeded retry limit, last status: 429 Too Many Requests/],
   ['status 400 context_length_exceeded', /ran out of room in the model's context window/],
