@@ -76,8 +76,9 @@ export function classify(message: string): FailureClass {
 const START_ROWS: readonly Row[] = [
   {
     class: 'thread-lost',
-    words: /\bno rollout found for thread\b|\balready has an active writer\b/i,
-    source: '`resume` of a thread that is not there, or is still written: 0.169',
+    words: /\bthread\/resume failed\b|\bno rollout found for thread\b|\balready has an active writer\b/i,
+    source:
+      '`resume` of a thread that is not there, is still written, or whose file a power cut has emptied: 0.169',
   },
   {
     class: 'invalid-input',

@@ -3,15 +3,11 @@
  * threads are continued: so what counts is the difference to what the thread had spent before.
  */
 import type { ClaimRecord } from '../core/claim.ts';
-import { EnvironmentError, isErrno, isStorageError } from '../core/errors.ts';
 import type { Failure } from '../core/failure.ts';
 import { addUsage, NO_USAGE, type Usage } from '../core/outcome.ts';
 import { tokensIn, usageSince } from '../core/spending.ts';
-import { PRIVATE_DIRECTORY } from '../core/task.ts';
-import { CodexListener } from '../io/codex.ts';
-import { rawName, type History } from '../io/earlier-attempts.ts';
-import { mustNotLeadAway } from '../io/file-system.ts';
-import { readSmall, type SmallFile } from '../io/files.ts';
+import type { CodexListener } from '../io/codex.ts';
+import { readThread, type History } from '../io/earlier-attempts.ts';
 import type { JournalEntry } from '../io/journal.ts';
 import { isThreadId } from '../io/rollout.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
@@ -93,7 +89,7 @@ export async function noteDeath(world: World, directory: TaskDirectory, record: 
   const { accounts } = world;
   if (!accounts) return;
   const { claim, run, by, task, attempt } = record;
-  const thread = await threadOf(world, directory, record);
+  const thread = await readThread(world.files, directory, record);
   if (thread === undefined) return;
   const total = await accounts.threadTotal(thread);
   // A first attempt continues no thread; and a journal may be long to read.
@@ -114,27 +110,4 @@ export async function noteDeath(world: World, directory: TaskDirectory, record: 
     usage: total ? usageSince(total, before) : NO_USAGE,
     durationMs: 0,
   });
-}
-
-/** `thread.started` is the first that Codex prints. */
-async function threadOf(
-  { files }: World,
-  directory: TaskDirectory,
-  { task, attempt, claim }: ClaimRecord,
-): Promise<string | undefined> {
-  const folder = `${directory.path}/${PRIVATE_DIRECTORY}/raw`;
-  let file: SmallFile;
-  try {
-    await mustNotLeadAway(files, folder);
-    file = await readSmall(files, `${folder}/${rawName(task, attempt, claim, 'jsonl')}`, 4_096);
-  } catch (error) {
-    if (error instanceof EnvironmentError || isStorageError(error) || isErrno(error, 'ENOENT', 'ENOTDIR'))
-      return undefined; // it must not hold up what is put right here
-    throw error;
-  }
-  if (file.kind !== 'read') return undefined;
-  const heard = new CodexListener();
-  const lines = file.bytes.toString('utf8').split('\n').slice(0, -1);
-  for (const line of lines) heard.line(line);
-  return isThreadId(heard.threadId) ? heard.threadId : undefined;
 }

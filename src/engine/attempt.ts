@@ -29,7 +29,7 @@ import { isUnchanged, readPrompt, temporaryPath } from '../io/task-directory.ts'
 import { spentIn } from './accounting.ts';
 import { checkWork } from './check-work.ts';
 import { claimTask } from './claim-task.ts';
-import { conversationFor, waitLeft } from './continuation.ts';
+import { conversationFor, waitLeft, workBegun } from './continuation.ts';
 import { conclude, type AttemptEnd, type AttemptPorts, type Running } from './conclude.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { listen, MAX_OUTPUT_BYTES } from './listen.ts';
@@ -184,8 +184,9 @@ export async function lookAgain({
   return undefined;
 }
 
-function writeHeader({ world, order, log, history, source }: Running): void {
-  const { task, claim, settings, codexVersion } = order;
+function writeHeader(running: Running): void {
+  const { world, order, log, history, source, thread } = running;
+  const { task, claim, settings, codexVersion, expectChanges } = order;
   log.header({
     task: task.name,
     attempt: String(history.nextAttempt),
@@ -196,6 +197,8 @@ function writeHeader({ world, order, log, history, source }: Running): void {
     cd: settings.workingDirectory,
     codex: codexVersion,
     started: world.now().toISOString(),
+    ...(thread === undefined ? {} : { continues: thread }),
+    ...(expectChanges ? { begun: new Date(workBegun(running)).toISOString() } : {}),
     by: `${order.by}, pid ${world.me.pid} on ${world.me.host.name}`,
   });
 }
@@ -297,8 +300,8 @@ function judgeEnd(
 ): AttemptEnd {
   const hasFinished = 'code' in exit && exit.code === 0 && heard.turnCompleted; // it may have, before our signal came
   // Whatever it says of a task that it was never told; it may be over before we have read which thread it is in.
-  if ((exit.kind !== 'ended-by-us' || hasFinished) && isAnotherThread(heard, thread))
-    return { kind: 'thread-lost' };
+  const mayGoOnThere = exit.kind !== 'ended-by-us' || hasFinished || exit.why === 'interrupted';
+  if (mayGoOnThere && isAnotherThread(heard, thread)) return { kind: 'thread-lost' };
   if (exit.kind !== 'ended-by-us') {
     const end = judgeExit(exit, heard, { model: settings.model, codex, now, spentBefore });
     const isLost =

@@ -13,7 +13,7 @@ import { rawName } from '../io/earlier-attempts.ts';
 import { createPrivate } from '../io/file-system.ts';
 import { closeQuietly, CREATE_APPEND } from '../io/files.ts';
 import type { AttemptEnd, Running } from './conclude.ts';
-import { threadBegun } from './continuation.ts';
+import { workBegun } from './continuation.ts';
 import type { AttemptOrder } from './order.ts';
 import { lastWords, runVerify, TASK_VARIABLE, type Verified } from './verify.ts';
 
@@ -58,7 +58,7 @@ export async function checkWork(
 async function lookForChanges(running: Running): Promise<Changes> {
   const { world, order, ports } = running;
   const codexHome = ports.env['CODEX_HOME'] || join(homedir(), '.codex'); // its records of the thread are no work
-  return changesSince(world.files, order.settings.workingDirectory, threadBegun(running), {
+  return changesSince(world.files, order.settings.workingDirectory, workBegun(running), {
     except: [codexHome],
   });
 }

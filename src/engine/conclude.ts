@@ -22,7 +22,7 @@ import type { HeldLock } from '../io/lock-file.ts';
 import type { NextStep, RunningLog } from '../io/result-log.ts';
 import { isUnchanged } from '../io/task-directory.ts';
 import { noteEnd, usageOf } from './accounting.ts';
-import { threadBegun } from './continuation.ts';
+import { workBegun } from './continuation.ts';
 import type { AttemptNews, AttemptOrder } from './order.ts';
 import { settle } from './settle.ts';
 import type { World } from './world.ts';
@@ -84,7 +84,7 @@ export async function conclude(running: Running, heard: CodexListener, ended: At
     };
   }
   const warnings = [...heard.warnings, ...(await changedMeanwhile(running))];
-  const next = nextStep(running, ended);
+  const next = nextStep(running, heard, ended);
   const willRetry = ended.kind === 'failed' && next !== undefined;
   const end = asWhole(ended, willRetry);
   let finished: Exclude<AttemptEnd, { kind: 'unkillable' }> = end;
@@ -142,7 +142,8 @@ export async function conclude(running: Running, heard: CodexListener, ended: At
  * How the task goes on after this attempt; `undefined` when it does not, or as if it had never been. The wait grows with
  * each attempt of its kind; it is written into the log, so that no other terminal and no restart forgets it.
  */
-function nextStep({ world, order, history }: Running, end: AttemptEnd): NextStep | undefined {
+function nextStep(running: Running, heard: CodexListener, end: AttemptEnd): NextStep | undefined {
+  const { world, order, history } = running;
   const after = (n: number) => world.now().getTime() + backoffMs(n, world.random());
   switch (end.kind) {
     case 'failed': {
@@ -167,8 +168,11 @@ function nextStep({ world, order, history }: Running, end: AttemptEnd): NextStep
     }
     case 'thread-lost':
       return { in: 'fresh-thread' };
+    case 'interrupted': {
+      if (threadAfter(running, heard) === undefined) return { in: 'fresh-thread' };
+      return { in: 'same-thread', because: heard.turnCompleted ? 'unverified' : 'interrupted' };
+    }
     case 'succeeded':
-    case 'interrupted':
     case 'claim-lost':
     case 'unkillable':
       return undefined;
@@ -176,6 +180,9 @@ function nextStep({ world, order, history }: Running, end: AttemptEnd): NextStep
       return unreachable(end);
   }
 }
+
+/** The thread in which the task can go on: an attempt may have ended before Codex had said where it was. */
+const threadAfter = ({ thread }: Running, { threadId }: CodexListener) => threadId ?? thread;
 
 /** What an attempt's end means beyond its task, when the task is not tried again. */
 function asWhole(end: Exclude<AttemptEnd, { kind: 'unkillable' }>, willRetry: boolean) {
@@ -243,8 +250,8 @@ async function recordEnd(
       ...cost,
       warnings: heard.spokeJson ? warnings : [...warnings, NO_JSON],
       checks: end.kind === 'succeeded' ? (end.checks ?? []) : [],
-      thread: heard.threadId,
-      next: next && order.expectChanges ? { ...next, begun: threadBegun(running) } : next,
+      thread: threadAfter(running, heard),
+      next: next && order.expectChanges ? { ...next, begun: workBegun(running) } : next,
     });
     await log.sync(); // F2
     await lock.recordOutcome(record(outcome, reason)); // F3

@@ -2,6 +2,7 @@
 import type { PromptSource } from '../core/claim.ts';
 import { printableText } from '../core/printable.ts';
 import { LONGEST_BACKOFF_MS } from '../core/retry.ts';
+import { MAX_PROMPT_BYTES } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { readVerifyOutput, type History, type LastAttempt } from '../io/earlier-attempts.ts';
 import type { Files } from '../io/files.ts';
@@ -30,6 +31,11 @@ const VERIFY_FAILED =
   'Your last turn in this thread ended, but the task is not done: a command was run to verify it, and it failed. ' +
   'Repair what it complains of. This is the end of what it printed:\n\n';
 
+const INTERRUPTED =
+  'Your last turn in this thread was interrupted before the task was done, and not for anything you did; what you had running ' +
+  'was ended. What you have done before is still there: go on from where it stopped, and finish the task. ' +
+  'This is the task once more:\n\n';
+
 /** Of what the command printed the agent is shown so many bytes, the last. */
 const SHOWN_BYTES = 8_192;
 
@@ -42,7 +48,7 @@ export async function conversationFor(
 ): Promise<Conversation> {
   const isSame = last?.in === 'same-thread' && last.promptSha256 === source.sha256;
   if (!isSame || last.thread === undefined) return { message: bytes };
-  const words = async () => {
+  const words = async (): Promise<string | Buffer> => {
     switch (last.because) {
       case undefined:
         return GO_ON;
@@ -50,6 +56,9 @@ export async function conversationFor(
         return NOTHING_CHANGED;
       case 'unverified':
         return UNVERIFIED;
+      case 'interrupted':
+        // Codex may have been ended before it had written down what it was told: then the thread is there, without a task.
+        return Buffer.concat([Buffer.from(INTERRUPTED), bytes]);
       case 'verify-failed': {
         const output = await readVerifyOutput(files, directory, { ...last, task: task.name }, SHOWN_BYTES);
         return VERIFY_FAILED + (printableText(output).trim() || '(nothing)');
@@ -58,22 +67,26 @@ export async function conversationFor(
         return unreachable(last.because);
     }
   };
-  return { thread: last.thread, message: Buffer.from(await words()) };
+  const message = Buffer.from(await words());
+  return message.length > MAX_PROMPT_BYTES ? { message: bytes } : { thread: last.thread, message };
 }
 
-/** When the thread of an attempt began, ms since 1970: what was changed in its earlier turns was changed by it. */
-export function threadBegun({
+/**
+ * When the work on this text of the task began, ms since 1970: with the first of the attempts that are continued, in whatever
+ * thread. What an interrupted one had changed need not be changed again.
+ */
+export function workBegun({
   world,
-  history,
-  thread,
+  history: { last },
+  source,
   startedAt,
 }: {
   readonly world: Pick<World, 'now' | 'uptimeMs'>;
   readonly history: History;
-  readonly thread: string | undefined;
+  readonly source: Pick<PromptSource, 'sha256'>;
   readonly startedAt: number;
 }): number {
-  const before = thread === undefined ? undefined : history.last?.begun;
+  const before = last?.promptSha256 === source.sha256 ? last.begun : undefined;
   return before ?? world.now().getTime() - (world.uptimeMs() - startedAt);
 }
 

@@ -6,11 +6,22 @@
  */
 import { createHash } from 'node:crypto';
 import { isClaimId, MOST_ATTEMPTS, newClaimId, type ClaimId } from '../core/claim.ts';
-import { isErrno } from '../core/errors.ts';
+import { EnvironmentError, isErrno, isStorageError } from '../core/errors.ts';
 import { markerOf, PRIVATE_DIRECTORY } from '../core/task.ts';
-import { inTurns, listIfThere, lookAt, readEnd, removeIfThere, type Files } from './files.ts';
+import { CodexListener } from './codex.ts';
+import {
+  inTurns,
+  listIfThere,
+  lookAt,
+  readEnd,
+  readSmall,
+  removeIfThere,
+  type Files,
+  type SmallFile,
+} from './files.ts';
 import { listPrivate, makePrivateDirectory, mustNotLeadAway } from './file-system.ts';
-import { readLogHeader, readNextStep, type NextStep } from './result-log.ts';
+import { readLogHeader, readNextStep, type LogHeader, type NextStep } from './result-log.ts';
+import { isThreadId } from './rollout.ts';
 import type { TaskDirectory } from './task-directory.ts';
 
 /** `died`: its owner did. `lost`: somebody removed its lock. `duplicate`: a result was already there. */
@@ -45,10 +56,13 @@ export interface History {
   readonly last?: LastAttempt;
 }
 
-/** An attempt that ended without a result, and whose log says how the task goes on. */
-export interface LastAttempt extends NextStep {
+interface LastStep extends NextStep {
   /** To be continued: only what is said in that thread has to be said to it. */
   readonly thread?: string;
+}
+
+/** An attempt that ended without a result, and of which it is known how the task goes on. */
+export interface LastAttempt extends LastStep {
   readonly promptSha256: string;
   readonly attempt: number;
   readonly claim: ClaimId;
@@ -86,6 +100,29 @@ export async function readVerifyOutput(
   const end = await readEnd(files, `${folder}/${rawName(task, attempt, claim, 'verify')}`, limit);
   // It may begin in the middle of a character.
   return end?.bytes.toString('utf8').replace(/^\ufffd+/, '') ?? '';
+}
+
+/** Codex's thread, as an attempt heard of it: `thread.started` is the first that Codex prints. `undefined` when nobody knows. */
+export async function readThread(
+  files: Files,
+  directory: TaskDirectory,
+  { task, attempt, claim }: { readonly task: string; readonly attempt: number; readonly claim: ClaimId },
+): Promise<string | undefined> {
+  const folder = `${directory.path}/${PRIVATE_DIRECTORY}/raw`;
+  let file: SmallFile;
+  try {
+    await mustNotLeadAway(files, folder);
+    file = await readSmall(files, `${folder}/${rawName(task, attempt, claim, 'jsonl')}`, 4_096);
+  } catch (error) {
+    if (error instanceof EnvironmentError || isStorageError(error) || isErrno(error, 'ENOENT', 'ENOTDIR'))
+      return undefined; // it must not hold up what is put right after a dead owner
+    throw error;
+  }
+  if (file.kind !== 'read') return undefined;
+  const heard = new CodexListener();
+  const lines = file.bytes.toString('utf8').split('\n').slice(0, -1);
+  for (const line of lines) heard.line(line);
+  return isThreadId(heard.threadId) ? heard.threadId : undefined;
 }
 
 function parseEnded(name: string): (EndedAttempt & { readonly hash: string }) | undefined {
@@ -148,12 +185,24 @@ async function readLastAttempt(
     (a, b) => (a === undefined || b.attempt > a.attempt ? b : a),
     undefined,
   );
-  if (newest?.kind !== 'retry' && newest?.kind !== 'interrupted') return undefined;
+  if (newest?.kind !== 'retry' && newest?.kind !== 'interrupted' && newest?.kind !== 'died') return undefined;
+  const { attempt, claim, kind } = newest;
   const path = endedPath(directory, { task, ...newest });
-  const [header, step] = [await readLogHeader(files, path), await readNextStep(files, path)];
-  if (!header || !step) return undefined;
-  const { promptSha256 } = header;
-  return { ...step, promptSha256, attempt: newest.attempt, claim: newest.claim };
+  const header = await readLogHeader(files, path);
+  if (!header) return undefined;
+  const step =
+    kind === 'died'
+      ? afterDeath(header, await readThread(files, directory, { task, attempt, claim }))
+      : await readNextStep(files, path);
+  if (!step) return undefined;
+  const { promptSha256, begun } = header;
+  return { ...(begun === undefined ? {} : { begun }), ...step, promptSha256, attempt, claim };
+}
+
+/** An owner that died wrote no footer: its agent was interrupted, in the thread that it spoke of, or was to continue. */
+function afterDeath({ continues }: LogHeader, heard: string | undefined): LastStep {
+  const thread = heard ?? continues;
+  return { in: 'same-thread', because: 'interrupted', ...(thread === undefined ? {} : { thread }) };
 }
 
 function endedPath(

@@ -24,6 +24,7 @@ import {
   removeIfThere,
   type Files,
 } from './files.ts';
+import { isThreadId } from './rollout.ts';
 import type { TaskDirectory } from './task-directory.ts';
 
 const MAGIC = 'codex-worker log';
@@ -39,6 +40,10 @@ export interface LogHeader {
   readonly attempt: number;
   readonly claim: ClaimId;
   readonly promptSha256: string;
+  /** Codex's thread, where the attempt continues one. */
+  readonly continues?: string;
+  /** When the work began that it goes on with, or it itself; ms since 1970. */
+  readonly begun?: number;
 }
 
 export class RunningLog {
@@ -139,12 +144,12 @@ export interface NextStep {
   readonly notBefore?: number;
   /** Where it was not Codex that failed: what the thread is told when it goes on. */
   readonly because?: Shortfall;
-  /** When the thread began, ms since 1970, where its changes count. */
+  /** When the work on the task began, ms since 1970, where its changes count. */
   readonly begun?: number;
 }
 
-/** Why a task is not done although Codex has completed its turn. */
-const SHORTFALLS = ['verify-failed', 'changed-nothing', 'unverified'] as const;
+/** Why a task is not done although Codex has completed its turn, or why it could not complete it. */
+const SHORTFALLS = ['verify-failed', 'changed-nothing', 'unverified', 'interrupted'] as const;
 type Shortfall = (typeof SHORTFALLS)[number];
 
 function footerText({ outcome, durationMs, usage, warnings, checks = [], thread, next }: LogFooter): string {
@@ -237,7 +242,16 @@ function headerIn(bytes: Buffer): LogHeader | undefined {
   const attempt = /^attempt: +(\d{1,9})$/m.exec(head)?.[1];
   const claim = /^claim: +([0-9a-f]{32})$/m.exec(head)?.[1];
   const promptSha256 = /^prompt: +([0-9a-f]{64})\b/m.exec(head)?.[1];
-  return attempt && claim && promptSha256 ? { attempt: Number(attempt), claim, promptSha256 } : undefined;
+  if (!attempt || !claim || !promptSha256) return undefined;
+  const continues = /^continues: +(\S+)$/m.exec(head)?.[1];
+  const begun = Date.parse(/^begun: +(\S+)$/m.exec(head)?.[1] ?? /^started: +(\S+)$/m.exec(head)?.[1] ?? '');
+  return {
+    attempt: Number(attempt),
+    claim,
+    promptSha256,
+    ...(isThreadId(continues) ? { continues } : {}),
+    ...(Number.isNaN(begun) ? {} : { begun }),
+  };
 }
 
 /**
@@ -277,13 +291,13 @@ export async function readNextStep(
   const notBefore = Date.parse(date ?? '');
   const begun = Date.parse(fieldIn(footer, 'begun') ?? '');
   const because = SHORTFALLS.find((word) => word === fieldIn(footer, 'because'));
-  const thread = fieldIn(footer, 'thread') ?? '';
+  const thread = fieldIn(footer, 'thread');
   return {
     in: where === 'same thread' ? 'same-thread' : 'fresh-thread',
     ...(Number.isNaN(notBefore) ? {} : { notBefore }),
     ...(Number.isNaN(begun) ? {} : { begun }),
     ...(because ? { because } : {}),
-    ...(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(thread) ? { thread } : {}),
+    ...(isThreadId(thread) ? { thread } : {}),
   };
 }
 

@@ -1,7 +1,8 @@
 /** An attempt on a disk that fails it: nothing is published, nothing is left, and no task is failed for it. */
 import assert from 'node:assert/strict';
-import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { newClaimId } from '../../src/core/claim.ts';
 import { runAttempt } from '../../src/engine/attempt.ts';
 import type { AttemptOrder } from '../../src/engine/order.ts';
@@ -16,6 +17,8 @@ function attemptWith(
   files: Files,
   more: Partial<AttemptOrder> = {},
   world: Partial<World> = {},
+  /** It is aborted when this file appears. */
+  abortAt?: string,
 ) {
   const path = scratch(t);
   const command = `${scratch(t)}/agent`;
@@ -34,13 +37,23 @@ function attemptWith(
     by: 'a test',
     ...more,
   };
-  const ports = { tell: () => {}, aborted: new AbortController().signal, env: process.env };
+  const attempt = (order: AttemptOrder, world: Partial<World>, abortAt?: string) => {
+    const abort = new AbortController();
+    if (abortAt !== undefined) void appears(abortAt).then(() => abort.abort());
+    const ports = { tell: () => {}, aborted: abort.signal, env: process.env };
+    return runAttempt({ ...realWorld(), files, ...world }, order, ports);
+  };
   return {
-    outcome: runAttempt({ ...realWorld(), files, ...world }, order, ports),
-    again: (world: Partial<World>) =>
-      runAttempt({ ...realWorld(), files, ...world }, { ...order, claim: newClaimId() }, ports),
+    outcome: attempt(order, world, abortAt),
+    again: (world: Partial<World>, abortAt?: string) =>
+      attempt({ ...order, claim: newClaimId() }, world, abortAt),
     markers: () => readdirSync(path).filter((name) => name !== 'fix.md' && name !== '.codex-worker'),
     ended: () => readdirSync(`${path}/.codex-worker/ended`).map((name) => name.split('.').at(-2)),
+    /** Of the attempts that ended so. */
+    logs: (kind: string) =>
+      readdirSync(`${path}/.codex-worker/ended`)
+        .filter((name) => name.endsWith(`.${kind}.txt`))
+        .map((name) => readFileSync(`${path}/.codex-worker/ended/${name}`, 'utf8')),
   };
 }
 
@@ -214,7 +227,7 @@ function codexThat(t: TestContext, { fresh, resumed }: { readonly fresh: string;
   const command = `${scratch(t)}/codex`;
   writeFileSync(command, `#!/bin/sh\ncase "$*" in *' resume '*) ${resumed};; *) ${fresh};; esac\n`);
   chmodSync(command, 0o755);
-  return { codex: { command, launcher: command, isCodex: true }, retries: 3 };
+  return { codex: { command, launcher: command, isCodex: true }, retries: 3, timeoutMs: 20_000 };
 }
 
 for (const [what, resumed] of [
@@ -240,4 +253,47 @@ test('a lost thread where none was to be continued spends an attempt: else it wo
   const refuse = `echo 'Error: no rollout found for thread id ${THREAD}' >&2; exit 1`;
   const end = await attemptWith(t, realFiles, codexThat(t, { fresh: refuse, resumed: refuse })).outcome;
   assert.ok(end.kind === 'failed' && end.willRetry && end.againInMs, JSON.stringify(end));
+});
+
+/** Resolves once the file is there. */
+async function appears(path: string): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!existsSync(path)) {
+    assert.ok(performance.now() < deadline, `${path} does not appear`);
+    await setTimeout(10);
+  }
+}
+
+test('an attempt that is aborted before Codex has said its thread leaves the one that it was to continue', async (t) => {
+  const begun = `${scratch(t)}/begun`;
+  const more = codexThat(t, {
+    fresh: `${begin(THREAD)}; ${fail}`,
+    resumed: `touch ${begun}; exec sleep 600`,
+  });
+  const first = attemptWith(t, realFiles, more);
+  await first.outcome;
+  const later = { now: () => new Date(Date.now() + 10_000) };
+
+  const second = await first.again(later, begun);
+
+  assert.ok(second.kind === 'returned' && second.reason.kind === 'interrupted', JSON.stringify(second));
+
+  const log = first.logs('interrupted').join();
+  assert.match(log, new RegExp(`^continues: ${THREAD}$`, 'm'));
+  assert.match(log, new RegExp(`^thread: +${THREAD}\nnext: +same thread\nbecause: +interrupted$`, 'm'));
+});
+
+test('a thread that was interrupted is told its task once more: Codex may not have written it down', async (t) => {
+  const place = scratch(t);
+  const more = codexThat(t, {
+    fresh: `${begin(THREAD)}; touch ${place}/begun; exec sleep 600`,
+    resumed: `cat > ${place}/heard; ${begin(THREAD)}; ${say}; ${complete}`,
+  });
+  const first = attemptWith(t, realFiles, more, {}, `${place}/begun`);
+  await first.outcome;
+
+  assert.equal((await first.again({})).kind, 'succeeded');
+
+  const heard = readFileSync(`${place}/heard`, 'utf8');
+  assert.match(heard, /^Your last turn in this thread was interrupted [^]* once more:\n\nFix it\.\n$/);
 });

@@ -212,6 +212,9 @@ const textOf = (content: unknown): string =>
 const CONTEXT =
   /^\s*(?:<(?:environment_context|user_instructions|turn_aborted|permissions instructions|skills?_)|# AGENTS\.md)/;
 
+/** How an interrupted thread is told its task again: the model goes on with it, and does not begin anew. */
+const ONCE_MORE = /^Your last turn in this thread was interrupted[^]*?once more:\n\n/;
+
 /**
  * Reads the body of a request; `undefined` when it is not one. `isTask` tells a prompt with a script from a message
  * like "go on", with which a resumed conversation ends: the last such prompt is what the model works on.
@@ -225,9 +228,10 @@ export function readConversation(
   const prompts = items
     .map((item, index) => ({ item, index }))
     .filter(({ item }) => item.type === 'message' && item.role === 'user')
-    .map(({ item, index }) => ({ index, text: textOf(item.content) }))
+    .map(({ item, index }) => ({ index, text: textOf(item.content).replace(ONCE_MORE, '') }))
     .filter(({ text }) => !CONTEXT.test(text));
-  const prompt = prompts.findLast(({ text }) => isTask(text.trim())) ?? prompts.at(-1);
+  const last = prompts.findLast(({ text }) => isTask(text.trim())) ?? prompts.at(-1);
+  const prompt = prompts.find(({ text }) => text.trim() === last?.text.trim());
   return {
     id: wordOf(body.prompt_cache_key),
     model: wordOf(body.model),
@@ -237,7 +241,7 @@ export function readConversation(
       .filter((item) => item.type === 'function_call_output' || item.type === 'custom_tool_call_output')
       .map((item) => textOf(item.output))
       // The call that was open when a signal came: it is made again.
-      .filter((output) => !output.startsWith('aborted')),
+      .filter((output) => !/^(?:Wall time: .*\n)?aborted/.test(output)),
     told: prompts
       .filter(({ index }) => index >= (prompt?.index ?? 0))
       .map(({ text }) => text.replaceAll(/^[ \t]*\[\[.+\]\][ \t]*\r?$/gm, '')),
