@@ -4,6 +4,7 @@ import { clean } from './commands/clean.ts';
 import { doctor } from './commands/doctor.ts';
 import { checkOpenFiles } from './commands/open-files.ts';
 import { pause, resume } from './commands/pause.ts';
+import { report } from './commands/report.ts';
 import { reset } from './commands/reset.ts';
 import { run } from './commands/run.ts';
 import { status, type StatusRequest } from './commands/status.ts';
@@ -18,23 +19,27 @@ import {
   model,
   patterns,
   pauseOptions,
+  reportOptions,
   resetOptions,
   runInvocation,
   statusOptions,
   type Actions,
   type Invocation,
+  type RunInvocation,
 } from './core/requests.ts';
 import { namedFrom, whereIs, type Settings } from './core/sources.ts';
 import { confirm, confirmFullAccess } from './report/confirm.ts';
 import { createPaint } from './report/console.ts';
 import { doctorText } from './report/doctor.ts';
-import { checkResultsFile } from './report/results-file.ts';
+import { checkOutputFile } from './report/output-file.ts';
+import { checkReportFiles, writeReportFiles } from './report/report-files.ts';
+import { reportText } from './report/report-text.ts';
 import { openRunReporter } from './report/run.ts';
 import { openScreen } from './report/screen.ts';
 import { statusJson, statusText } from './report/status-table.ts';
 import { createStatusWatch } from './report/status-watch.ts';
 import { pausedText, resumedText } from './report/pause.ts';
-import { openTerminal } from './report/terminal.ts';
+import { openTerminal, type Terminal } from './report/terminal.ts';
 import { tidyText } from './report/tidy.ts';
 import { packageVersion } from './version.ts';
 
@@ -47,18 +52,25 @@ export const ACTIONS: Actions = {
     await checkPaths(invocation, options.mode !== 'dry-run');
     await checkDirectory(whereIs('cd', settings.sources.cd), options.workingDirectory);
     if (request.resultsFile !== undefined)
-      await checkResultsFile(request.resultsFile, { paths, cwd, patterns: options.patterns });
+      await checkOutputFile(
+        { option: '--output-json', path: request.resultsFile, example: 'results.json' },
+        { paths, cwd, patterns: options.patterns },
+      );
+    await checkReportFiles(request.reports, { paths, cwd, patterns: options.patterns });
     const terminal = openTerminal(env);
     if (options.mode === 'danger-full-access' && !request.yes)
       await confirmDanger(invocation, options, settings);
     const reporter = openRunReporter(request, paths, terminal);
     const version = packageVersion();
+    const writeReports = () => reportRun(invocation, request, terminal);
     try {
       const exitCode = await run({ paths, options, env, cwd, version }, reporter.emit);
       await reporter.close(exitCode);
+      await writeReports();
       return exitCode;
     } catch (error) {
       await reporter.abandon(error);
+      await writeReports().catch(() => {}); // what it would say stands back behind that error
       throw error;
     }
   },
@@ -74,6 +86,19 @@ export const ACTIONS: Actions = {
     const report = await status(request);
     const now = new Date();
     terminal.out(json ? statusJson(report, now) : statusText(report, { detailed, paint, now }));
+    return 0;
+  },
+
+  async report(invocation) {
+    const { paths, env, cwd } = invocation;
+    const [files, chosen] = [reportOptions(invocation), patterns(invocation)];
+    await checkPaths(invocation, false);
+    await checkReportFiles(files, { paths, cwd, patterns: chosen });
+    const data = await report({ paths, patterns: chosen, cwd, version: packageVersion() });
+    const { terminal, paint } = openPainted(env);
+    if (files.length === 0) terminal.out(reportText(data, paint));
+    const isPiped = files.some(({ path }) => path === undefined);
+    await writeReportFiles(data, files, terminal, isPiped ? terminal.err : terminal.out);
     return 0;
   },
 
@@ -128,6 +153,17 @@ export const ACTIONS: Actions = {
     return report.checks.some(({ verdict }) => verdict === 'failed') ? 3 : 0;
   },
 };
+
+/** What `run --report` asks for, when the run is over. */
+async function reportRun(
+  { paths, cwd }: Invocation,
+  { reports, options, json }: RunInvocation,
+  terminal: Terminal,
+): Promise<void> {
+  if (reports.length === 0) return;
+  const data = await report({ paths, patterns: options.patterns, cwd, version: packageVersion() });
+  await writeReportFiles(data, reports, terminal, json ? terminal.err : terminal.out);
+}
 
 async function checkPaths({ paths, cwd }: Invocation, write: boolean): Promise<void> {
   await checkGivenPaths(paths, { cwd, write, commands: COMMANDS });

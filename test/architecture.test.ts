@@ -38,6 +38,8 @@ const DOORS: Readonly<Record<string, string>> = {
   which: 'src/io/codex.ts',
   leven: 'src/core/options.ts',
   'log-update': 'src/report/screen.ts',
+  eta: 'src/report/page/page.ts',
+  'junit-report-builder': 'src/report/junit.ts',
 };
 
 /** Every source file by its path in the repository. */

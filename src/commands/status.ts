@@ -235,6 +235,7 @@ async function describeRunning(world: World, directory: TaskDirectory, task: Tas
     ...base,
     holder,
     attempt: record.attempt,
+    run: { id: record.run, by: record.by },
     since: record.at,
     ...(heartbeat ? { heartbeatAt: heartbeat.at } : {}),
     ...(orphans.length > 0 ? { orphans } : {}),

@@ -2,7 +2,7 @@
 import { DEFAULT_INTERVAL } from './options.ts';
 import { flagsOf, SETTING_NAMES, settingRow, type SettingName } from './settings.ts';
 
-export const COMMANDS = ['run', 'status', 'pause', 'resume', 'clean', 'reset', 'doctor'] as const;
+export const COMMANDS = ['run', 'status', 'report', 'pause', 'resume', 'clean', 'reset', 'doctor'] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 /** `flags` is in the notation of cac: `-m, --model <name>`. */
@@ -46,6 +46,11 @@ const RUN: CommandRow = {
     { flags: '-y, --yes', description: 'Do not ask before --mode danger-full-access' },
     { flags: '-q, --quiet', description: 'Print only failures and the summary' },
     { flags: '-o, --output-json <file>', description: 'Write the results of this run to a file, as JSON' },
+    {
+      flags: '--report <file>',
+      description: 'Write a report at the end: .html, .xml (JUnit) or .json; repeatable',
+      repeatable: true,
+    },
     { flags: '--json', description: 'Print the events of this run as JSON lines' },
   ],
   examples: [
@@ -75,6 +80,23 @@ const STATUS: CommandRow = {
     'codex-worker status tasks/ --detailed                which task failed, and why',
     'codex-worker status tasks/ --watch                   who works on what, as it changes',
     "codex-worker status tasks/ --json | jq '.counts'     for a script",
+  ],
+};
+
+const REPORT: CommandRow = {
+  usage: 'report [paths…] [options]',
+  summary: 'What became of every task: one page to look at, or files for programs. Reads only.',
+  takesPaths: true,
+  options: [
+    PATTERN,
+    { flags: '--html <file>', description: 'One page that stands alone: no network, dark and light' },
+    { flags: '--junit <file>', description: 'JUnit XML, as CI servers show it' },
+    { flags: '--json <file>', description: 'Everything, as one JSON document; - is standard output' },
+  ],
+  examples: [
+    'codex-worker report tasks/                           a few lines: counts, tokens, why tasks failed',
+    'codex-worker report tasks/ --html report.html        the page; it is readable by its owner only',
+    "codex-worker report tasks/ --json - | jq '.failures'",
   ],
 };
 
@@ -167,6 +189,7 @@ const DOCTOR: CommandRow = {
 export const COMMAND_TABLE: Readonly<Record<CommandName, CommandRow>> = {
   run: RUN,
   status: STATUS,
+  report: REPORT,
   pause: PAUSE,
   resume: RESUME,
   clean: CLEAN,

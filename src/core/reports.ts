@@ -10,6 +10,8 @@ export interface TaskStatus {
   /** For a task in progress: who holds it, since when (ISO time), and the last heartbeat (ISO time). */
   readonly holder?: Holder;
   readonly attempt?: number;
+  /** The run that has it, and what it calls itself. */
+  readonly run?: { readonly id: string; readonly by: string };
   readonly since?: string;
   readonly heartbeatAt?: string;
   /** Processes of a dead owner's agent that still run. */

@@ -6,6 +6,7 @@ import { UsageError } from './errors.ts';
 import * as check from './options.ts';
 import type { RunOptions } from './options.ts';
 import { headline } from './printable.ts';
+import { reportFiles, runReportFiles, type ReportFile } from './report-files.ts';
 import { optionOf, type SettingName, type SettingValues } from './settings.ts';
 import { findSettings, givenIn, namedFrom, settingValue, type Places, type Settings } from './sources.ts';
 
@@ -27,6 +28,7 @@ export interface RunInvocation {
   readonly json: boolean;
   /** Absolute. */
   readonly resultsFile?: string;
+  readonly reports: readonly ReportFile[];
   /** The dangerous mode needs no question. */
   readonly yes: boolean;
 }
@@ -48,6 +50,7 @@ export function runInvocation(invocation: Invocation): RunInvocation {
     detail: flag(bag, 'quiet') ? 'quiet' : flag(bag, 'verbose') ? 'verbose' : 'normal',
     json: flag(bag, 'json'),
     yes: flag(bag, 'yes'),
+    reports: runReportFiles(list(bag, 'report'), cwd),
     ...(file !== undefined && { resultsFile: resolve(cwd, file) }),
   };
 }
@@ -159,11 +162,22 @@ function refuseContradictions(bag: OptionBag, settings: Settings): void {
       `--cleanup-stale contradicts ${named('mode')} dry-run: ${why}`,
       'codex-worker clean --dry-run shows what would be cleaned',
     );
+  if (list(bag, 'report').length > 0)
+    throw new UsageError(
+      `--report contradicts --mode dry-run: ${why} and has no results`,
+      'codex-worker report tells of what was run before',
+    );
   if (text(bag, 'outputJson') !== undefined)
     throw new UsageError(
       `--output-json contradicts ${named('mode')} dry-run: ${why} and has no results`,
       '--json prints what would be run',
     );
+}
+
+/** Which reports `report` is to write; none for a few lines on the terminal. */
+export function reportOptions({ bag, cwd }: Pick<Invocation, 'bag' | 'cwd'>): readonly ReportFile[] {
+  const [html, junit, json] = [text(bag, 'html'), text(bag, 'junit'), text(bag, 'json')];
+  return reportFiles({ html, junit, json }, cwd);
 }
 
 /** Which files are tasks, for a command that needs no other setting of a run. Throws UsageError. */
@@ -276,4 +290,9 @@ export function flag(bag: OptionBag, key: string): boolean {
 function text(bag: OptionBag, key: string): string | undefined {
   const value = bag[key];
   return typeof value === 'string' ? value : undefined;
+}
+
+function list(bag: OptionBag, key: string): readonly string[] {
+  const value = bag[key];
+  return Array.isArray(value) ? value : [];
 }

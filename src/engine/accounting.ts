@@ -4,11 +4,11 @@
  */
 import type { ClaimRecord } from '../core/claim.ts';
 import type { Failure } from '../core/failure.ts';
+import type { JournalEntry } from '../core/journal-entry.ts';
 import { addUsage, NO_USAGE, type Usage } from '../core/outcome.ts';
 import { tokensIn, usageSince } from '../core/spending.ts';
 import type { CodexListener } from '../io/codex.ts';
 import { readThread, type History } from '../io/earlier-attempts.ts';
-import type { JournalEntry } from '../io/journal.ts';
 import { isThreadId } from '../io/rollout.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
 import type { AttemptOrder } from './order.ts';

@@ -2,7 +2,7 @@
 import { addUsage, NO_USAGE, type Usage } from '../core/outcome.ts';
 import { addSpent, NOTHING_SPENT, tokensIn, type Spent } from '../core/spending.ts';
 import type { Task } from '../core/task.ts';
-import type { JournalEntry } from '../io/journal.ts';
+import type { JournalEntry } from '../core/journal-entry.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
 import type { World } from './world.ts';
 

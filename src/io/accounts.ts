@@ -1,7 +1,8 @@
 /** What is kept of what agents spend: Codex's own files, and the journals of the directories. */
+import type { JournalEntry } from '../core/journal-entry.ts';
 import type { Usage } from '../core/outcome.ts';
 import type { Files } from './files.ts';
-import { appendToJournal, JournalReader, type JournalEntry } from './journal.ts';
+import { appendToJournal, JournalReader } from './journal.ts';
 import { codexHomeIn, threadUsage } from './rollout.ts';
 import type { TaskDirectory } from './task-directory.ts';
 

@@ -10,33 +10,13 @@
  */
 import { isClaimId, MOST_ATTEMPTS, type ClaimId } from '../core/claim.ts';
 import { EnvironmentError, isErrno, isStorageError } from '../core/errors.ts';
-import type { Usage } from '../core/outcome.ts';
+import { ATTEMPT_ENDS, type JournalEntry } from '../core/journal-entry.ts';
 import { PRIVATE_DIRECTORY } from '../core/task.ts';
 import { makePrivateDirectory, mustNotLeadAway } from './file-system.ts';
 import { AMEND_END, closeQuietly, CREATE_APPEND, READ, type Files } from './files.ts';
 import { isThreadId } from './rollout.ts';
 import type { TaskDirectory } from './task-directory.ts';
 import { isCount, usageFrom } from './usage.ts';
-
-const ENDS = ['completed', 'failed', 'retry', 'given-back', 'died'] as const;
-
-export interface JournalEntry {
-  /** ms since 1970. */
-  readonly at: number;
-  readonly run: string;
-  readonly by: string;
-  /** The task's name in the directory. */
-  readonly task: string;
-  readonly attempt: number;
-  readonly claim: ClaimId;
-  /** Codex's, where it had begun one. */
-  readonly thread?: string;
-  readonly outcome: (typeof ENDS)[number];
-  /** The kind of what went wrong, and Codex's class of it. */
-  readonly why?: string;
-  readonly usage: Usage;
-  readonly durationMs: number;
-}
 
 type Place = Pick<TaskDirectory, 'path'>;
 
@@ -192,7 +172,7 @@ function entryIn(line: string): JournalEntry | undefined {
   const time = isText(at) ? Date.parse(at) : Number.NaN;
   const counts = value['usage'] as Record<string, unknown> | null | undefined;
   const usage = usageFrom(counts?.['input'], counts?.['cached'], counts?.['output']);
-  const end = ENDS.find((word) => word === outcome);
+  const end = ATTEMPT_ENDS.find((word) => word === outcome);
   const isEntry = value['v'] === 1 && isText(run) && isText(by) && isText(task) && isText(claim);
   if (!isEntry || !isClaimId(claim) || !usage || !end || Number.isNaN(time)) return undefined;
   if (!isCount(attempt, MOST_ATTEMPTS) || !isCount(durationMs, LONGEST_MS)) return undefined;

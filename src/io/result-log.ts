@@ -28,7 +28,7 @@ import { isThreadId } from './rollout.ts';
 import type { TaskDirectory } from './task-directory.ts';
 
 const MAGIC = 'codex-worker log';
-const RULE = '─'.repeat(72);
+export const RULE = '─'.repeat(72);
 /** A line that somebody else printed and that could be taken for a rule of ours. */
 const FALSE_RULE = new RegExp(`^${RULE}$`, 'gm');
 /** What is read of a log to find its header. */

@@ -150,7 +150,7 @@ function statusFields(report: StatusReport) {
 }
 
 /** Of a host, its name: the rest tells machines apart, and people nothing. */
-function holderFields(holder: NonNullable<TaskStatus['holder']>) {
+export function holderFields(holder: NonNullable<TaskStatus['holder']>) {
   if (holder.kind === 'damaged') return holder;
   const { owner, ...rest } = holder;
   return { ...rest, ...ownerFields(owner) };

@@ -26,6 +26,7 @@ async function exact(...argv: string[]): Promise<Reached> {
   const actions = {
     run: action('run'),
     status: action('status'),
+    report: action('report'),
     pause: action('pause'),
     resume: action('resume'),
     clean: action('clean'),

@@ -6,7 +6,8 @@ import { Ceilings } from '../../src/engine/ceilings.ts';
 import { Ledger } from '../../src/engine/ledger.ts';
 import { accountsIn } from '../../src/io/accounts.ts';
 import { realFiles } from '../../src/io/files.ts';
-import { appendToJournal, type JournalEntry } from '../../src/io/journal.ts';
+import type { JournalEntry } from '../../src/core/journal-entry.ts';
+import { appendToJournal } from '../../src/io/journal.ts';
 import { makeMachine } from './machine.ts';
 
 const MIDNIGHT = Date.UTC(2026, 0, 2);

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { newClaimId } from '../../src/core/claim.ts';
 import { realFiles } from '../../src/io/files.ts';
-import { appendToJournal, JournalReader, type JournalEntry } from '../../src/io/journal.ts';
+import type { JournalEntry } from '../../src/core/journal-entry.ts';
+import { appendToJournal, JournalReader } from '../../src/io/journal.ts';
 import { scratch } from '../rig/scratch.ts';
 import { errno, filesWith, taskDirectory } from './rig.ts';
 

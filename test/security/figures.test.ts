@@ -15,7 +15,8 @@ import { test, type TestContext } from 'node:test';
 import { newClaimId } from '../../src/core/claim.ts';
 import { leaveNote, readNote, type Ceiling } from '../../src/io/ceiling-note.ts';
 import { realFiles } from '../../src/io/files.ts';
-import { appendToJournal, JournalReader, type JournalEntry } from '../../src/io/journal.ts';
+import type { JournalEntry } from '../../src/core/journal-entry.ts';
+import { appendToJournal, JournalReader } from '../../src/io/journal.ts';
 import { taskDirectory } from '../io/rig.ts';
 import { scratch } from '../rig/scratch.ts';
 

@@ -1,0 +1,25 @@
+/** What the journal of a directory says of one attempt; the file itself is `io/journal.ts`. */
+import type { ClaimId } from './claim.ts';
+import type { Usage } from './outcome.ts';
+
+/** `retry`: it failed, and the task is tried again. `died`: its owner did. */
+export const ATTEMPT_ENDS = ['completed', 'failed', 'retry', 'given-back', 'died'] as const;
+export type AttemptEndWord = (typeof ATTEMPT_ENDS)[number];
+
+export interface JournalEntry {
+  /** When it ended, ms since 1970. */
+  readonly at: number;
+  readonly run: string;
+  readonly by: string;
+  /** The task's name in the directory. */
+  readonly task: string;
+  readonly attempt: number;
+  readonly claim: ClaimId;
+  /** Codex's, where it had begun one. */
+  readonly thread?: string;
+  readonly outcome: AttemptEndWord;
+  /** The kind of what went wrong, and Codex's class of it. */
+  readonly why?: string;
+  readonly usage: Usage;
+  readonly durationMs: number;
+}

@@ -1,0 +1,112 @@
+/** Each task on the page: what became of it, each attempt, the end of its log, and the commands that go on with it. */
+import { formatDuration } from '../../core/duration.ts';
+import { headline, printable, printableText, shellPath } from '../../core/printable.ts';
+import type { ReportAttempt, ReportData, ReportTask } from '../../core/report-data.ts';
+import { tokensIn } from '../../core/spending.ts';
+import { unreachable } from '../../core/unreachable.ts';
+import { describeHolder, describeUsage, formatTokens, localMoment, plural } from '../wording.ts';
+import { outcomeWord } from './words.ts';
+
+/** More details than this make a browser slow, and a page too large to send. What went well is left out first. */
+const MOST_CARDS = 20_000;
+type Card = ReturnType<typeof cardOf>;
+
+/** What a person has to look at comes first. */
+const ORDER = ['failed', 'in-progress', 'pending', 'completed'] as const;
+
+export function cardsOf({ tasks }: ReportData): {
+  readonly cards: readonly Card[];
+  readonly cardsLeftOut: number;
+} {
+  const numbered = tasks.map((task, n) => ({ task, n }));
+  const inOrder = ORDER.flatMap((state) => numbered.filter(({ task }) => task.state === state));
+  const cards = inOrder.slice(0, MOST_CARDS).map(({ task, n }) => cardOf(task, n));
+  return { cards, cardsLeftOut: tasks.length - cards.length };
+}
+
+function cardOf(task: ReportTask, n: number) {
+  const { label, state, attempts, olderAttempts, usage, durationMs, log, excerpt = '' } = task;
+  const tried = attempts.length + olderAttempts;
+  return {
+    anchor: `t${n}`,
+    place: n,
+    name: printable(label),
+    state,
+    durationMs: Math.round(durationMs),
+    tokens: tokensIn(usage),
+    facts: [
+      ...(tried > 1 ? [plural(tried, 'attempt')] : []),
+      ...(tokensIn(usage) > 0 ? [`${formatTokens(tokensIn(usage))} tokens`] : []),
+      ...(tried > 0 ? [formatDuration(durationMs)] : []),
+    ].join(' · '),
+    reason: reasonOf(task),
+    attempts: attempts.map(attemptOf),
+    older: olderAttempts,
+    log: log === undefined ? '' : printable(logBeside(task)),
+    excerpt: printableText(excerpt),
+    commands: commandsFor(task),
+  };
+}
+
+function reasonOf({ state, reason, checked, holder }: ReportTask): string {
+  switch (state) {
+    case 'completed':
+      return headline(checked ?? '');
+    case 'failed':
+      return headline(reason ?? 'its log does not say why');
+    case 'in-progress':
+      return holder ? describeHolder(holder) : '';
+    case 'pending':
+      return '';
+    default:
+      return unreachable(state);
+  }
+}
+
+function attemptOf(attempt: ReportAttempt) {
+  const { from, to, usage, run } = attempt;
+  return {
+    number: attempt.attempt,
+    outcome: attempt.outcome,
+    words: outcomeWord(attempt),
+    when: localMoment(from),
+    took: formatDuration(to - from),
+    tokens: tokensIn(usage) > 0 ? describeUsage(usage) : '',
+    run: `run ${run + 1}`,
+  };
+}
+
+interface Command {
+  readonly what: string;
+  readonly command: string;
+}
+
+/** As the task's own path was typed. */
+const logBeside = ({ label, name, directory, log = '' }: ReportTask) =>
+  label.slice(0, label.length - name.length) + log.slice(directory.length + 1);
+
+/** To be copied into a shell: what the name of a task could make of it there is quoted. */
+function commandsFor(task: ReportTask): readonly Command[] {
+  const { label, state, thread } = task;
+  const [path, log] = [shellPath(label), shellPath(logBeside(task))];
+  const talk: readonly Command[] =
+    thread === undefined
+      ? []
+      : [{ what: 'go on with its agent yourself', command: `codex resume ${thread}` }];
+  switch (state) {
+    case 'completed':
+      return talk;
+    case 'failed':
+      return [
+        { what: 'read its log', command: `less ${log}` },
+        { what: 'try it again', command: `codex-worker ${path}` },
+        ...talk,
+      ];
+    case 'in-progress':
+      return [{ what: 'follow it', command: `tail -f ${log}` }];
+    case 'pending':
+      return [{ what: 'run it', command: `codex-worker ${path}` }, ...talk];
+    default:
+      return unreachable(state);
+  }
+}
