@@ -75,11 +75,21 @@ function licences(metafiles) {
     .toSorted((a, b) => a.localeCompare(b))
     .map((path) => {
       const directory = join(root, path);
-      const { name, version } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
+      const { name, version, license, author } = JSON.parse(
+        readFileSync(join(directory, 'package.json'), 'utf8'),
+      );
       const file = readdirSync(directory).find((entry) => /^licen[cs]e/i.test(entry));
-      if (file === undefined) throw new Error(`${name} is bundled, and has no file that says its licence`);
-      return `${name} ${version}\n\n${readFileSync(join(directory, file), 'utf8').trim()}\n`;
+      const text =
+        file === undefined ? namedOnly(name, license, author) : readFileSync(join(directory, file), 'utf8');
+      return `${name} ${version}\n\n${text.trim()}\n`;
     });
+}
+
+/** The licence of a package that says which it is, and does not bring its text: that of MIT is known. */
+function namedOnly(name, license, author) {
+  if (license !== 'MIT') throw new Error(`${name} is bundled, and has no file that says its licence`);
+  const [, terms] = readFileSync(`${root}LICENSE`, 'utf8').split(/^Copyright.*\n\n/m);
+  return `MIT License\n\nCopyright (c) ${author}\n\n${terms}`;
 }
 
 try {

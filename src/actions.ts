@@ -1,6 +1,7 @@
 /** What each command does, from its arguments to its exit code: the values checked, the work done, the report shown. */
 import { checkDirectory, checkGivenPaths } from './commands/given-paths.ts';
 import { clean } from './commands/clean.ts';
+import { complete } from './commands/complete.ts';
 import { doctor } from './commands/doctor.ts';
 import { checkOpenFiles } from './commands/open-files.ts';
 import { pause, resume } from './commands/pause.ts';
@@ -10,8 +11,9 @@ import { run } from './commands/run.ts';
 import { status, type StatusRequest } from './commands/status.ts';
 import { watchStatus } from './commands/watch-status.ts';
 import { COMMANDS } from './core/command-table.ts';
+import { SHELLS } from './core/completions.ts';
 import { UsageError } from './core/errors.ts';
-import type { RunOptions } from './core/options.ts';
+import { oneOf, type RunOptions } from './core/options.ts';
 import type { TidyReport } from './core/reports.ts';
 import {
   cleanOptions,
@@ -27,7 +29,9 @@ import {
   type Invocation,
   type RunInvocation,
 } from './core/requests.ts';
+import { typedLine } from './core/shell-words.ts';
 import { namedFrom, whereIs, type Settings } from './core/sources.ts';
+import { completionScript, completionText } from './report/completion.ts';
 import { confirm, confirmFullAccess } from './report/confirm.ts';
 import { createPaint } from './report/console.ts';
 import { doctorText } from './report/doctor.ts';
@@ -151,6 +155,18 @@ export const ACTIONS: Actions = {
     const { terminal, paint } = openPainted(env);
     terminal.out(doctorText(report, paint));
     return report.checks.some(({ verdict }) => verdict === 'failed') ? 3 : 0;
+  },
+
+  async complete({ paths, bag, env, cwd }) {
+    const told = bag['--'] as readonly string[]; // behind it comes a question of the script
+    const [shell = ''] = paths.slice(0, paths.length - told.length);
+    const terminal = openTerminal(env);
+    if (told.length === 0) terminal.out(completionScript(oneOf('complete', shell, SHELLS)));
+    else {
+      const { words, kept } = typedLine(shell, told);
+      terminal.out(completionText(await complete(words, cwd), kept));
+    }
+    return 0;
   },
 };
 

@@ -6,7 +6,7 @@
 import { CAC, type Command } from 'cac';
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseArguments, type Complaint, type OptionSpec } from './core/arguments.ts';
+import { optionSpec, parseArguments, type Complaint } from './core/arguments.ts';
 import { COMMAND_TABLE, COMMANDS, type CommandName } from './core/command-table.ts';
 import { EnvironmentError, errnoOf, UsageError } from './core/errors.ts';
 import { didYouMean } from './core/options.ts';
@@ -48,10 +48,11 @@ class ExactCAC extends CAC {
   throwComplaint(): void {
     const complaint = this.#complaints.get(this.matchedCommand);
     if (complaint) throw new UsageError(complaint.message, complaint.hint);
-    const [unused] = this.args.slice(this.matchedCommand?.args.length === 0 ? 0 : Infinity);
+    const takes = this.matchedCommand?.args ?? [];
+    const [unused] = this.args.slice(takes.some(({ variadic }) => variadic) ? Infinity : takes.length);
     if (unused !== undefined)
       throw new UsageError(
-        `${this.matchedCommand?.name}: got ${JSON.stringify(unused)}; it takes no paths`,
+        `${this.matchedCommand?.name}: got ${JSON.stringify(unused)}; it takes ${takes.length === 0 ? 'no paths' : 'one word'}`,
         `${helpOf(this.matchedCommand)} shows what it takes`,
       );
   }
@@ -80,21 +81,15 @@ function withoutHelpWord(args: readonly string[]): readonly string[] {
   );
 }
 
-function specOf(option: Command['options'][number]): OptionSpec {
-  const [, short, long = ''] = /^(?:-(\w), )?--([\w-]+)/.exec(option.rawName) ?? [];
-  return {
-    long,
-    takesValue: option.required === true,
-    repeatable: Array.isArray(option.config.type),
-    ...(short !== undefined && { short }),
-  };
-}
+const specOf = ({ rawName, config }: Command['options'][number]) =>
+  optionSpec(rawName, Array.isArray(config.type));
 
 function commandLine(actions: () => Promise<Actions>, env: NodeJS.ProcessEnv, cwd: string): ExactCAC {
   const cli = new ExactCAC('codex-worker');
   for (const name of COMMANDS) {
-    const { usage, summary, takesPaths, options, examples } = COMMAND_TABLE[name];
-    const command = cli.command(takesPaths ? `${name} [...paths]` : name, summary).usage(usage);
+    const { usage, summary, takesPaths, argument, options, examples } = COMMAND_TABLE[name];
+    const takes = takesPaths ? ' [...paths]' : argument ? ` [${argument}]` : '';
+    const command = cli.command(name + takes, summary).usage(usage);
     if (name === 'run') command.alias('!');
     for (const { flags, description, repeatable, default: value } of options)
       command.option(flags, value === undefined ? description : `${description} (default: ${value})`, {

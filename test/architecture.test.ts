@@ -40,6 +40,7 @@ const DOORS: Readonly<Record<string, string>> = {
   'log-update': 'src/report/screen.ts',
   eta: 'src/report/page/page.ts',
   'junit-report-builder': 'src/report/junit.ts',
+  '@bomb.sh/tab': 'src/commands/complete.ts',
 };
 
 /** Every source file by its path in the repository. */

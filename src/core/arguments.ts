@@ -18,6 +18,12 @@ interface OptionElsewhere extends OptionSpec {
   readonly of: string;
 }
 
+/** An option from its flags in the notation of cac: `-m, --model <name>`. */
+export function optionSpec(flags: string, repeatable = false): OptionSpec {
+  const [, short, long = ''] = /^(?:-(\w), )?--([\w-]+)/.exec(flags) ?? [];
+  return { long, takesValue: flags.includes('<'), repeatable, ...(short !== undefined && { short }) };
+}
+
 /** What an option holds: its text, whether it was given, all its texts when it is repeatable. Keys are in camel case. */
 export type OptionBag = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 

@@ -2,34 +2,50 @@
 import { DEFAULT_INTERVAL } from './options.ts';
 import { flagsOf, SETTING_NAMES, settingRow, type SettingName } from './settings.ts';
 
-export const COMMANDS = ['run', 'status', 'report', 'pause', 'resume', 'clean', 'reset', 'doctor'] as const;
+export const COMMANDS = [
+  'run',
+  'status',
+  'report',
+  'pause',
+  'resume',
+  'clean',
+  'reset',
+  'doctor',
+  'complete',
+] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 /** `flags` is in the notation of cac: `-m, --model <name>`. */
-interface OptionRow {
+export interface OptionRow {
   readonly flags: string;
   readonly description: string;
   readonly default?: string;
   readonly repeatable?: true;
+  /** All that it may be. */
+  readonly values?: readonly string[];
 }
 
 export interface CommandRow {
   readonly usage: string;
   readonly summary: string;
   readonly takesPaths: boolean;
+  /** The one word that it takes instead. */
+  readonly argument?: string;
   readonly options: readonly OptionRow[];
   readonly examples: readonly string[];
 }
 
 /** A setting of a run as the option that it is. */
 function settingOption(name: SettingName): OptionRow {
-  const { description, kind, default: byDefault, unset } = settingRow(name);
+  const { description, kind, default: byDefault, unset, schema } = settingRow(name);
+  const { enum: values } = schema as { readonly enum?: readonly string[] };
   const shown = kind === 'flag' ? undefined : (byDefault ?? unset);
   return {
     flags: flagsOf(name),
     description,
     ...(shown !== undefined && { default: shown }),
     ...(kind === 'texts' && { repeatable: true }),
+    ...(values && { values }),
   };
 }
 
@@ -186,6 +202,19 @@ const DOCTOR: CommandRow = {
   ],
 };
 
+const COMPLETE: CommandRow = {
+  usage: 'complete <bash|zsh|fish>',
+  summary: 'Print the script that lets the TAB key complete commands, options, values and tasks.',
+  takesPaths: false,
+  argument: 'shell',
+  options: [],
+  examples: [
+    'source <(codex-worker complete bash)                 in ~/.bashrc',
+    'source <(codex-worker complete zsh)                  in ~/.zshrc, after compinit',
+    'codex-worker complete fish > ~/.config/fish/completions/codex-worker.fish',
+  ],
+};
+
 export const COMMAND_TABLE: Readonly<Record<CommandName, CommandRow>> = {
   run: RUN,
   status: STATUS,
@@ -195,6 +224,7 @@ export const COMMAND_TABLE: Readonly<Record<CommandName, CommandRow>> = {
   clean: CLEAN,
   reset: RESET,
   doctor: DOCTOR,
+  complete: COMPLETE,
 };
 
 export const HELP_ABOUT =

@@ -32,6 +32,7 @@ async function exact(...argv: string[]): Promise<Reached> {
     clean: action('clean'),
     reset: action('reset'),
     doctor: action('doctor'),
+    complete: action('complete'),
   };
   await execute(argv, () => Promise.resolve(actions), {}, '/');
   assert.ok(reached, 'no action was reached');

@@ -13,7 +13,7 @@ const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 
 /** The command of an example, without what is said about it. Sentences among the examples are none. */
 function commandOf(example: string): string | undefined {
-  return /(?:^|&& )codex-worker\b *(.*?)(?: {2,}.*| \|.*)?$/.exec(example)?.[1];
+  return /(?:^|&& |<\()codex-worker\b *(.*?)(?:\)?(?: {2,}.*| [|>].*)?)$/.exec(example)?.[1];
 }
 
 /** As a shell would take it apart; the examples need no more than this. */
