@@ -12,7 +12,7 @@ import { secretsIn } from '../core/secrets.ts';
 import { markerOf } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { activityOf, CodexListener, judgeExit, type AgentEvent } from '../io/codex.ts';
-import { putResultAside, rawName, readHistory } from '../io/earlier-attempts.ts';
+import { isCurrent, putResultAside, rawName, readHistory } from '../io/earlier-attempts.ts';
 import { createPrivate } from '../io/file-system.ts';
 import {
   closeQuietly,
@@ -55,7 +55,7 @@ export async function runAttempt(world: World, order: AttemptOrder, ports: Attem
     const prompt = await readPrompt(files, task);
     if (prompt.kind === 'gone') return { kind: 'skipped', reason: 'task-gone' };
     if (prompt.kind === 'refused') return { kind: 'refused', why: prompt.why };
-    const history = await readHistory(files, directory, task.name);
+    const history = await readHistory(files, directory, task.name, world.now());
     const againInMs = waitLeft(history, world.now());
     if (againInMs > 0) return { kind: 'postponed', againInMs };
     const conversation = await conversationFor(files, order, history.last, prompt);
@@ -161,8 +161,9 @@ export async function lookAgain({
   world,
   order,
   source,
+  history,
   ports,
-}: Pick<Running, 'world' | 'order' | 'source' | 'ports'>): Promise<SkipReason | undefined> {
+}: Pick<Running, 'world' | 'order' | 'source' | 'history' | 'ports'>): Promise<SkipReason | undefined> {
   const { files } = world;
   const { directory, task, prior } = order;
   if (ports.aborted.aborted) return 'interrupted';
@@ -176,6 +177,8 @@ export async function lookAgain({
   if (!completed && failed && !failed.isPrior) return 'failed-elsewhere';
   const unchanged = await isUnchanged(files, task, source);
   if (unchanged !== 'same') return unchanged === 'gone' ? 'task-gone' : 'task-changed';
+  // Its number, its thread and what it may be tried again stand in what was read before the claim.
+  if (!(await isCurrent(files, directory, task.name, history, world.now()))) return 'already-claimed';
   if (completed) {
     // The user asked for it to run again; the earlier log is kept. Durable first: else a power cut could bring it back.
     await putResultAside(files, directory, task.name, 'completed');

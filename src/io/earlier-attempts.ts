@@ -5,6 +5,7 @@
  * Losing this folder loses counts and old logs, nothing else.
  */
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { isClaimId, MOST_ATTEMPTS, newClaimId, type ClaimId } from '../core/claim.ts';
 import { EnvironmentError, isErrno, isStorageError } from '../core/errors.ts';
 import { markerOf, PRIVATE_DIRECTORY } from '../core/task.ts';
@@ -54,6 +55,8 @@ export interface History {
   readonly interruptions: number;
   /** What the last attempt left to the next, if that had no result. */
   readonly last?: LastAttempt;
+  /** Which state of the folder it was read from, where any change since could be told. */
+  readonly seen?: string;
 }
 
 interface LastStep extends NextStep {
@@ -142,8 +145,44 @@ function parseEnded(name: string): (EndedAttempt & { readonly hash: string }) | 
   return { hash, attempt: Number(attempt), claim, kind: known };
 }
 
-/** Counts a task's earlier attempts. A published result ends a series: retries and deaths are counted after it. */
-export async function readHistory(files: Files, directory: TaskDirectory, task: string): Promise<History> {
+/** A directory's time stamp is as coarse as the clock's tick: two changes in one of them cannot be told apart. */
+const TICK_MS = 20;
+
+/** The state of the folder; `undefined` where the next change may leave it as it is. */
+async function stampOf(files: Files, directory: TaskDirectory, now: Date): Promise<string | undefined> {
+  const stat = await lookAt(files, endedDirectory(directory));
+  if (!stat) return 'absent';
+  const isOld = now.getTime() - Number(stat.mtimeNs / 1_000_000n) > TICK_MS;
+  return isOld && !directory.network ? `${stat.ino}:${stat.mtimeNs}` : undefined;
+}
+
+/**
+ * Whether nothing has come to what was read before the task was claimed: another terminal's whole attempt may have. One call,
+ * unless any attempt in the directory has ended meanwhile.
+ */
+export async function isCurrent(
+  files: Files,
+  directory: TaskDirectory,
+  task: string,
+  history: History,
+  now: Date,
+): Promise<boolean> {
+  const { seen, ...known } = history;
+  if (seen !== undefined && seen === (await stampOf(files, directory, now))) return true;
+  return isDeepStrictEqual(known, await readHistory(files, directory, task));
+}
+
+/**
+ * Counts a task's earlier attempts. A published result ends a series: retries and deaths are counted after it. With `now` it can
+ * be asked later whether it `isCurrent`.
+ */
+export async function readHistory(
+  files: Files,
+  directory: TaskDirectory,
+  task: string,
+  now?: Date,
+): Promise<History> {
+  const seen = now && (await stampOf(files, directory, now)); // before the names are
   const hash = hashOf(task);
   const ended = (await listIfThere(files, endedDirectory(directory)))
     .filter((name) => name.startsWith(hash))
@@ -165,6 +204,7 @@ export async function readHistory(files: Files, directory: TaskDirectory, task: 
     deaths: deathsInARow(since),
     interruptions: since.filter(({ kind }) => kind === 'interrupted').length,
     ...(last ? { last } : {}),
+    ...(seen === undefined ? {} : { seen }),
   };
 }
 

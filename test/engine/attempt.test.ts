@@ -4,6 +4,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 
 import { test, type TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { newClaimId } from '../../src/core/claim.ts';
+import type { Outcome } from '../../src/core/outcome.ts';
 import { runAttempt } from '../../src/engine/attempt.ts';
 import type { AttemptOrder } from '../../src/engine/order.ts';
 import { realWorld, type World } from '../../src/engine/world.ts';
@@ -296,4 +297,31 @@ test('a thread that was interrupted is told its task once more: Codex may not ha
 
   const heard = readFileSync(`${place}/heard`, 'utf8');
   assert.match(heard, /^Your last turn in this thread was interrupted [^]* once more:\n\nFix it\.\n$/);
+});
+
+test('a whole attempt of another terminal between the look at the earlier ones and the claim is seen', async (t) => {
+  const more = codexThat(t, {
+    fresh: `${begin(THREAD)}; ${fail}`,
+    resumed: `${begin(THREAD)}; ${say}; ${complete}`,
+  });
+  let others: Promise<Outcome> | undefined;
+  const files = filesWith({
+    open: async (path, flags, mode) => {
+      // The first file of the claim, C1; the other's whole attempt comes before it.
+      if (path.includes('/.codex-worker/tmp/') && !others) {
+        others = first.again({ files: realFiles });
+        const other = await others;
+        assert.ok(other.kind === 'failed' && other.attempt === 1 && other.willRetry, JSON.stringify(other));
+      }
+      return realFiles.open(path, flags, mode);
+    },
+  });
+  const first = attemptWith(t, files, more);
+
+  assert.deepEqual(await first.outcome, { kind: 'skipped', reason: 'already-claimed' });
+
+  assert.deepEqual(first.markers(), []);
+  assert.deepEqual(first.ended(), ['retry']);
+  const end = await first.again({ now: () => new Date(Date.now() + 10_000) });
+  assert.ok(end.kind === 'succeeded' && end.attempt === 2, JSON.stringify(end));
 });

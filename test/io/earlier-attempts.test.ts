@@ -15,6 +15,7 @@ import { newClaimId } from '../../src/core/claim.ts';
 import { markerOf } from '../../src/core/task.ts';
 import {
   ENDED_KINDS,
+  isCurrent,
   pruneEnded,
   putAside,
   putResultAside,
@@ -22,11 +23,12 @@ import {
   readHistory,
   readVerifyOutput,
   type EndedKind,
+  type History,
 } from '../../src/io/earlier-attempts.ts';
 import { realFiles } from '../../src/io/files.ts';
 import { readLock } from '../../src/io/lock-file.ts';
 import { scratch } from '../rig/scratch.ts';
-import { claimRecord, makeClaim, taskDirectory } from './rig.ts';
+import { claimRecord, filesWith, makeClaim, taskDirectory } from './rig.ts';
 
 const TASK = 'fix.md';
 
@@ -276,4 +278,38 @@ test('when nothing was ever put aside there is nothing to prune', async (t) => {
   assert.deepEqual(await pruneEnded(realFiles, directory, true, false), []);
   renameSync(`${directory.path}/.codex-worker`, `${directory.path}/away`);
   assert.deepEqual(await pruneEnded(realFiles, directory, true, false), []);
+});
+
+test('that nothing has come to a history is known without another list, unless an attempt has ended meanwhile', async (t) => {
+  const { directory, put } = place(t);
+  let listed = 0;
+  const lists = () => listed;
+  const files = filesWith({
+    readdir: (path) => {
+      listed++;
+      return realFiles.readdir(path);
+    },
+  });
+  const now = new Date(Date.now() + 60_000); // the folder has not been changed for a minute
+  const read = async (at = now) => {
+    const history = await readHistory(files, directory, TASK, at);
+    listed = 0;
+    return history;
+  };
+  const stillIs = (history: History, at = now) => isCurrent(files, directory, TASK, history, at);
+  const without = await read();
+  assert.ok((await stillIs(without)) && lists() === 0, 'there is no folder');
+  await put(1, 'retry');
+  assert.ok(!(await stillIs(without)), 'its first attempt');
+  const one = await read();
+  assert.ok((await stillIs(one)) && lists() === 0, 'nothing was changed');
+  await put(1, 'retry', 'other.md');
+  assert.ok((await stillIs(one)) && lists() === 1, 'another task');
+  await put(2, 'interrupted');
+  assert.ok(!(await stillIs(one)), 'an attempt of it');
+  const justNow = await read(new Date());
+  assert.ok(
+    (await stillIs(justNow, new Date())) && lists() === 1,
+    'a change may leave the time stamp as it is',
+  );
 });
