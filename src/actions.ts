@@ -3,6 +3,7 @@ import { checkDirectory, checkGivenPaths } from './commands/given-paths.ts';
 import { clean } from './commands/clean.ts';
 import { complete } from './commands/complete.ts';
 import { doctor } from './commands/doctor.ts';
+import { logs } from './commands/logs.ts';
 import { checkOpenFiles } from './commands/open-files.ts';
 import { pause, resume } from './commands/pause.ts';
 import { report } from './commands/report.ts';
@@ -13,6 +14,7 @@ import { watchStatus } from './commands/watch-status.ts';
 import { COMMANDS } from './core/command-table.ts';
 import { SHELLS } from './core/completions.ts';
 import { UsageError } from './core/errors.ts';
+import { logsOptions } from './core/look-requests.ts';
 import { oneOf, type RunOptions } from './core/options.ts';
 import type { TidyReport } from './core/reports.ts';
 import {
@@ -38,6 +40,7 @@ import { doctorText } from './report/doctor.ts';
 import { checkOutputFile } from './report/output-file.ts';
 import { checkReportFiles, writeReportFiles } from './report/report-files.ts';
 import { reportText } from './report/report-text.ts';
+import { showLogs } from './report/logs.ts';
 import { openRunReporter } from './report/run.ts';
 import { openScreen } from './report/screen.ts';
 import { statusJson, statusText } from './report/status-table.ts';
@@ -104,6 +107,12 @@ export const ACTIONS: Actions = {
     const isPiped = files.some(({ path }) => path === undefined);
     await writeReportFiles(data, files, terminal, isPiped ? terminal.err : terminal.out);
     return 0;
+  },
+
+  async logs({ paths: tasks, bag, env, cwd }) {
+    const options = logsOptions(tasks, bag);
+    const view = { raw: options.raw, headings: tasks.length > 1 };
+    return showLogs(logs({ tasks, cwd, ...options }), view, openTerminal(env));
   },
 
   async pause(invocation) {

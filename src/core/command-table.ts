@@ -5,6 +5,7 @@ import { flagsOf, SETTING_NAMES, settingRow, type SettingName } from './settings
 export const COMMANDS = [
   'run',
   'status',
+  'logs',
   'report',
   'pause',
   'resume',
@@ -116,6 +117,31 @@ const REPORT: CommandRow = {
   ],
 };
 
+const LOGS: CommandRow = {
+  usage: 'logs <task>… [options]',
+  summary: 'Show what the agent of a task did, now or before. The .md of its name may be left out.',
+  takesPaths: true,
+  options: [
+    {
+      flags: '-f, --follow',
+      description: 'Go on until the task has a result; 0 when it is completed, 1 when it failed',
+    },
+    {
+      flags: '--attempt <n>',
+      description: 'Of this attempt, also of one that was put aside',
+      default: 'the last',
+    },
+    { flags: '-n, --lines <n>', description: 'Begin with the last n lines', default: 'all' },
+    { flags: '--raw', description: 'What Codex printed: its events, as JSON lines' },
+  ],
+  examples: [
+    'codex-worker logs fix-auth                           what the agent of fix-auth.md did',
+    'codex-worker logs tasks/fix-auth.md -f -n 20         watch it, until it has a result',
+    'codex-worker logs fix-auth --attempt 1               its first attempt, when there were more',
+    "codex-worker logs fix-auth --raw | jq -r '.item.text // empty'",
+  ],
+};
+
 const PAUSE: CommandRow = {
   usage: 'pause [paths…] [options]',
   summary: 'Let nobody start another agent in these directories, from any terminal. What is on goes on.',
@@ -218,6 +244,7 @@ const COMPLETE: CommandRow = {
 export const COMMAND_TABLE: Readonly<Record<CommandName, CommandRow>> = {
   run: RUN,
   status: STATUS,
+  logs: LOGS,
   report: REPORT,
   pause: PAUSE,
   resume: RESUME,

@@ -85,6 +85,14 @@ export interface TidyReport {
   readonly exitCode: 0 | 1;
 }
 
+/** What `logs` shows, as it comes. */
+export type LogPiece =
+  /** What follows is of this log; `how` is how its attempt ended, or `running`. */
+  | { readonly kind: 'log'; readonly task: Task; readonly attempt: number; readonly how: string }
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  /** For whoever waits. */
+  | { readonly kind: 'note'; readonly message: string };
+
 export interface DoctorCheck {
   readonly name: string;
   readonly verdict: 'ok' | 'warning' | 'failed';

@@ -287,7 +287,7 @@ export function flag(bag: OptionBag, key: string): boolean {
   return bag[key] === true;
 }
 
-function text(bag: OptionBag, key: string): string | undefined {
+export function text(bag: OptionBag, key: string): string | undefined {
   const value = bag[key];
   return typeof value === 'string' ? value : undefined;
 }

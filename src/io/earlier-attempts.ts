@@ -252,6 +252,23 @@ function endedPath(
   return `${endedDirectory(directory)}/${hashOf(task)}.${attempt}.${claim}.${kind}.txt`;
 }
 
+/** A log that was put aside, and where it is. */
+export interface EndedLog extends EndedAttempt {
+  readonly path: string;
+}
+
+/** The logs of a task that were put aside, in the order of their attempts; of one number there may be several. */
+export async function listEnded(files: Files, directory: TaskDirectory, task: string): Promise<EndedLog[]> {
+  const hash = hashOf(task);
+  return (await listPrivate(files, directory, 'ended'))
+    .filter((name) => name.startsWith(hash))
+    .flatMap((name) => {
+      const ended = parseEnded(name);
+      return ended ? [{ ...ended, path: `${endedDirectory(directory)}/${name}` }] : [];
+    })
+    .sort((a, b) => a.attempt - b.attempt);
+}
+
 /** Moves a log here; `undefined` when there was none to move. Returns the new path. */
 export async function putAside(
   files: Files,

@@ -1,10 +1,14 @@
 /** The only door to standard output and standard error. */
+import { once } from 'node:events';
 import { writeSync } from 'node:fs';
 import { EnvironmentError, errnoOf, isErrno } from '../core/errors.ts';
 
 export interface Terminal {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** As `out`, for much: resolves when there is room for more. False when the reader is gone. */
+  readonly pour: (piece: string | Uint8Array) => Promise<boolean>;
+  readonly outIsTerminal: boolean;
   readonly outColours: boolean;
   readonly errColours: boolean;
   /** A person can watch standard error change. */
@@ -25,6 +29,8 @@ export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
   return {
     out: (text) => write(process.stdout, text),
     err: (text) => write(process.stderr, text),
+    pour: (piece) => pour(process.stdout, piece),
+    outIsTerminal: process.stdout.isTTY,
     outColours: wantsColours(env, process.stdout.isTTY),
     errColours: wantsColours(env, process.stderr.isTTY),
     live: process.stderr.isTTY && !env['CI'] && env['TERM'] !== 'dumb',
@@ -85,4 +91,10 @@ function surviveLostReader(stream: NodeJS.WriteStream): void {
 
 function write(stream: NodeJS.WriteStream, text: string): void {
   if (!lost.has(stream)) stream.write(text);
+}
+
+async function pour(stream: NodeJS.WriteStream, piece: string | Uint8Array): Promise<boolean> {
+  if (piece.length > 0 && !lost.has(stream) && !stream.write(piece))
+    await once(stream, 'drain').catch(() => {}); // an error ends the wait as well, and is heard above
+  return !lost.has(stream);
 }

@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { cac } from 'cac';
 import { execute } from '../../src/cli.ts';
-import type { CommandName } from '../../src/core/command-table.ts';
+import { COMMANDS, type CommandName } from '../../src/core/command-table.ts';
 import { UsageError } from '../../src/core/errors.ts';
-import type { Invocation } from '../../src/core/requests.ts';
+import type { Actions, Invocation } from '../../src/core/requests.ts';
 
 interface Reached {
   readonly command: CommandName;
@@ -23,17 +23,7 @@ async function exact(...argv: string[]): Promise<Reached> {
     reached = { command, paths: invocation.paths, bag: { ...invocation.bag } };
     return Promise.resolve(0);
   };
-  const actions = {
-    run: action('run'),
-    status: action('status'),
-    report: action('report'),
-    pause: action('pause'),
-    resume: action('resume'),
-    clean: action('clean'),
-    reset: action('reset'),
-    doctor: action('doctor'),
-    complete: action('complete'),
-  };
+  const actions = Object.fromEntries(COMMANDS.map((name) => [name, action(name)])) as Actions;
   await execute(argv, () => Promise.resolve(actions), {}, '/');
   assert.ok(reached, 'no action was reached');
   return reached;

@@ -94,6 +94,7 @@ const SITES: Readonly<Record<string, readonly string[]>> = {
   ],
   'src/io/journal.ts': ['files.open( looked at', 'files.open( exclusive', 'files.open( looked at'],
   'src/io/lock-file.ts': ['files.link( a name', 'files.open( exclusive'],
+  'src/io/log-file.ts': ['files.open( looked at'],
   'src/io/pause-file.ts': ['files.rename( a name', 'files.link( a name', 'files.rename( a name'],
   'src/io/probe-file.ts': ['files.link( a name'],
   'src/io/process-identity.ts': [
