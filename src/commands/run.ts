@@ -177,7 +177,10 @@ async function drainTasks(
     },
   });
   using _clock = whenItIs(world, options.stopAt, () => coordinator.endDispatch(TIME_UP));
-  ceilings.watch((why) => coordinator.endDispatch(why));
+  ceilings.watch(
+    (why) => coordinator.endDispatch(why),
+    (message) => emit({ kind: 'notice', message }),
+  );
   const { summary, problem, ended } = await coordinator.run();
   await ceilings.look(); // what ended last may be what reaches one: the other terminals hear of it
   await threads.close();

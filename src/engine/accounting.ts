@@ -5,9 +5,11 @@
 import type { ClaimRecord } from '../core/claim.ts';
 import type { Failure } from '../core/failure.ts';
 import type { JournalEntry } from '../core/journal-entry.ts';
+import { isSystemError } from '../core/errors.ts';
 import { addUsage, NO_USAGE, type Usage } from '../core/outcome.ts';
 import { tokensIn, usageSince } from '../core/spending.ts';
 import type { CodexListener } from '../io/codex.ts';
+import type { Accounts } from '../io/accounts.ts';
 import { readThread, type History } from '../io/earlier-attempts.ts';
 import { isThreadId } from '../io/rollout.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
@@ -30,7 +32,18 @@ interface Ended {
 
 /** The total of a thread that is to be continued, read while nobody writes in it. */
 export async function spentIn({ accounts }: World, thread: string | undefined): Promise<Usage> {
-  return (thread && (await accounts?.threadTotal(thread))) || NO_USAGE;
+  const total = thread && (await unlessRefused(async () => accounts?.threadTotal(thread)));
+  return total || NO_USAGE;
+}
+
+/** What is only counted here must not hold up what it is counted for. */
+async function unlessRefused<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    return undefined;
+  }
 }
 
 /**
@@ -60,7 +73,7 @@ export async function noteEnd(
   thread: string | undefined,
 ): Promise<void> {
   const { claim, run, by, task, directory } = order;
-  await world.accounts?.append(directory, {
+  const entry: JournalEntry = {
     at: world.now().getTime(),
     run,
     by,
@@ -71,7 +84,8 @@ export async function noteEnd(
     ...endOf(end, cost.willRetry),
     usage: cost.usage,
     durationMs: Math.round(cost.durationMs),
-  });
+  };
+  await unlessRefused(async () => world.accounts?.append(directory, entry));
 }
 
 function endOf({ kind, failure }: Ended, willRetry: boolean): Pick<JournalEntry, 'outcome' | 'why'> {
@@ -87,7 +101,15 @@ const kindOf = (failure: Failure) => ('class' in failure ? `${failure.kind} ${fa
  */
 export async function noteDeath(world: World, directory: TaskDirectory, record: ClaimRecord): Promise<void> {
   const { accounts } = world;
-  if (!accounts) return;
+  if (accounts) await unlessRefused(() => append(world, accounts, directory, record));
+}
+
+async function append(
+  world: World,
+  accounts: Accounts,
+  directory: TaskDirectory,
+  record: ClaimRecord,
+): Promise<void> {
   const { claim, run, by, task, attempt } = record;
   const thread = await readThread(world.files, directory, record);
   if (thread === undefined) return;

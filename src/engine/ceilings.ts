@@ -13,6 +13,7 @@ import type { Task } from '../core/task.ts';
 import { leaveNote, noteId, readNote, type Ceiling } from '../io/ceiling-note.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
 import type { Ledger } from './ledger.ts';
+import { tolerant } from './tolerant-look.ts';
 import type { World } from './world.ts';
 
 const LOOK_EVERY_MS = 1_000;
@@ -61,10 +62,16 @@ export class Ceilings {
   }
 
   /** Looks at the notes of others, and with ceilings of its own at the journals, until it is disposed of. */
-  watch(onReached: (why: DispatchEnd) => void): void {
+  watch(onReached: (why: DispatchEnd) => void, onTrouble: (message: string) => void): void {
+    const ask = tolerant(
+      async () => {
+        await this.look();
+        return (await this.#noted()) ?? this.reached(0);
+      },
+      (code) => onTrouble(`what is spent here cannot be looked at (${code}); trying again`),
+    );
     const look = async () => {
-      await this.look();
-      const why = (await this.#noted()) ?? this.reached(0);
+      const why = await ask();
       if (this.#isOver) return; // a timer that nobody clears would keep the process
       if (why) onReached(why);
       else this.#timer = setTimeout(again, LOOK_EVERY_MS);

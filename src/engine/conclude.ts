@@ -3,7 +3,7 @@
  * ended, settle the claim, and say what became of the task. Whoever changes the protocol runs `npm run model`.
  */
 import type { OutcomeRecord, PromptSource } from '../core/claim.ts';
-import { isStorageError } from '../core/errors.ts';
+import { errnoOf, isStorageError, isSystemError } from '../core/errors.ts';
 import {
   describeFailure,
   describeProblem,
@@ -68,7 +68,7 @@ export type AttemptEnd =
 export async function conclude(running: Running, heard: CodexListener, ended: AttemptEnd): Promise<Outcome> {
   const { world, order, ports, log, history } = running;
   const { directory, task, claim } = order;
-  const usage = await usageOf(running, heard);
+  const usage = await usageIfKnown(running, heard);
   const base = {
     attempt: history.nextAttempt,
     durationMs: world.uptimeMs() - running.startedAt,
@@ -193,8 +193,25 @@ function asWhole(end: Exclude<AttemptEnd, { kind: 'unkillable' }>, willRetry: bo
   return end;
 }
 
+/** What is only counted, or only said beside it, must not cost the outcome: the claim would be left without one. */
+async function usageIfKnown(running: Running, heard: CodexListener): Promise<Usage | undefined> {
+  try {
+    return await usageOf(running, heard);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    heard.warn(`what it spent is not known (${errnoOf(error)})`);
+    return undefined;
+  }
+}
+
 async function changedMeanwhile({ world, order, source }: Running): Promise<string[]> {
-  const now = await isUnchanged(world.files, order.task, source);
+  let now: Awaited<ReturnType<typeof isUnchanged>>;
+  try {
+    now = await isUnchanged(world.files, order.task, source);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    return [`whether the task file was changed while it ran is not known (${errnoOf(error)})`];
+  }
   switch (now) {
     case 'same':
       return [];

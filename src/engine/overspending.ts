@@ -4,6 +4,7 @@ import type { GatedChild } from '../io/child.ts';
 import type { CodexListener } from '../io/codex.ts';
 import { usageOf } from './accounting.ts';
 import type { TaskBudget } from './ceilings.ts';
+import { tolerant } from './tolerant-look.ts';
 
 const LOOK_EVERY_MS = 2_000;
 
@@ -20,12 +21,16 @@ export function watchSpending(
 ): SpendingWatch {
   if (!budget) return { stop: () => {} };
   let isLooking = false;
+  const usage = tolerant(
+    () => usageOf(running, heard),
+    (code) => heard.warn(`for a time nobody could see what it had spent (${code}): its ceiling did not hold`),
+  );
   const look = async () => {
     if (isLooking) return;
     isLooking = true;
-    const usage = await usageOf(running, heard);
+    const spent = await usage();
     isLooking = false;
-    if (usage && tokensIn(usage) > budget.left) await child.end('over-budget');
+    if (spent && tokensIn(spent) > budget.left) await child.end('over-budget');
   };
   const timer = setInterval(() => void look(), LOOK_EVERY_MS);
   return { stop: () => clearInterval(timer) };

@@ -26,6 +26,7 @@ import type { TaskDirectory } from '../io/task-directory.ts';
 import { newsOf } from './probe-news.ts';
 import { obtainProbe } from './probe.ts';
 import { SilenceWatch } from './silence.ts';
+import { tolerant } from './tolerant-look.ts';
 import type { World } from './world.ts';
 
 export interface PausesDeps {
@@ -67,6 +68,14 @@ export class Pauses {
   readonly #jitter = new Map<string, number>();
   #listener: PauseListener = { wake: () => {}, resumed: () => {} };
   #timer: NodeJS.Timeout | undefined;
+  readonly #lookAnyhow = tolerant(
+    () => this.look(),
+    (code) =>
+      this.#deps.emit({
+        kind: 'notice',
+        message: `whether there is a pause cannot be looked at (${code}); trying again`,
+      }),
+  );
   #looking: Promise<void> | undefined;
   #lifting: Promise<void> | undefined;
   #probe: HeldProbe | undefined;
@@ -201,10 +210,7 @@ export class Pauses {
 
   async #tick(): Promise<void> {
     if (this.#looking) return;
-    this.#looking = this.look().catch((error: unknown) => {
-      // A disk that cannot be read, or a link that leads in a circle, is noticed by those who need it.
-      if (!isStorageError(error) && !isErrno(error, 'ELOOP')) throw error;
-    });
+    this.#looking = this.#lookAnyhow();
     await this.#looking;
     this.#looking = undefined;
     if (!this.#probe && this.#isDue()) this.#listener.wake();

@@ -8,6 +8,7 @@ import type { Outcome } from '../../src/core/outcome.ts';
 import { runAttempt } from '../../src/engine/attempt.ts';
 import type { AttemptOrder } from '../../src/engine/order.ts';
 import { realWorld, type World } from '../../src/engine/world.ts';
+import type { Accounts } from '../../src/io/accounts.ts';
 import { realFiles, type Files } from '../../src/io/files.ts';
 import type { ProcessTable } from '../../src/io/process-identity.ts';
 import { errno, filesWith, taskDirectory } from '../io/rig.ts';
@@ -325,3 +326,47 @@ test('a whole attempt of another terminal between the look at the earlier ones a
   const end = await first.again({ now: () => new Date(Date.now() + 10_000) });
   assert.ok(end.kind === 'succeeded' && end.attempt === 2, JSON.stringify(end));
 });
+
+for (const code of ['EIO', 'EUCLEAN'])
+  test(`where nobody can see what an attempt has spent, or whether its task is the same (${code}), it is published all the same`, async (t) => {
+    const accounts: Accounts = {
+      threadTotal: () => Promise.reject(errno(code)),
+      append: () => Promise.reject(errno(code)),
+      reader: () => ({ read: () => Promise.reject(errno(code)) }),
+    };
+    let isOver = false;
+    const files = filesWith({
+      // The raw events are closed once the agent has ended.
+      close: (fd) => {
+        isOver ||= fd === raw;
+        return realFiles.close(fd);
+      },
+      open: async (path, flags, mode) => {
+        const fd = await realFiles.open(path, flags, mode);
+        if (path.endsWith('.jsonl')) raw = fd;
+        return fd;
+      },
+      lstat: (path) =>
+        isOver && path.endsWith('/fix.md') ? Promise.reject(errno(code)) : realFiles.lstat(path),
+    });
+    let raw: number | undefined;
+    const more = codexThat(t, {
+      fresh: `${begin(THREAD)}; ${fail}`,
+      resumed: `${begin(THREAD)}; ${say}; ${complete}`,
+    });
+    const first = attemptWith(t, realFiles, more);
+    await first.outcome;
+
+    const end = await first.again({
+      files,
+      accounts,
+      now: () => new Date(Date.now() + 10_000),
+    });
+
+    assert.ok(end.kind === 'succeeded', JSON.stringify(end));
+    assert.deepEqual(end.warnings, [
+      `what it spent is not known (${code})`,
+      `whether the task file was changed while it ran is not known (${code})`,
+    ]);
+    assert.deepEqual(first.markers(), ['done_exec_log-fix.md.txt']);
+  });

@@ -88,7 +88,10 @@ test('who watches the ceilings of others stops with the run, also in the middle 
   });
   const directories = [machine.directory];
   const ceilings = await Ceilings.begin(world, { since: 0 }, new Ledger(world, directories), directories);
-  ceilings.watch(() => assert.fail('there is no ceiling'));
+  ceilings.watch(
+    () => assert.fail('there is no ceiling'),
+    (message) => assert.fail(message),
+  );
   await looking;
   ceilings[Symbol.dispose]();
   finish();
