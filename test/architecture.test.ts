@@ -37,6 +37,7 @@ const DOORS: Readonly<Record<string, string>> = {
   split2: 'src/engine/listen.ts',
   which: 'src/io/codex.ts',
   leven: 'src/core/options.ts',
+  yaml: 'src/io/yaml.ts',
   'log-update': 'src/report/screen.ts',
   eta: 'src/report/page/page.ts',
   'junit-report-builder': 'src/report/junit.ts',

@@ -11,16 +11,19 @@ import { Coordinator } from '../engine/coordinator.ts';
 import { Drain } from '../engine/drain.ts';
 import { findStrays, lookFirst } from '../engine/first-look.ts';
 import { tidy } from '../engine/janitor.ts';
+import { orderedBy, readOwnSettings } from '../engine/own-settings.ts';
 import { Pauses } from '../engine/pauses.ts';
 import { Ledger } from '../engine/ledger.ts';
 import type { AttemptPool } from '../engine/pool.ts';
+import { READY, Standings } from '../engine/standings.ts';
+import { planTasks, type TaskPlan } from '../engine/task-plan.ts';
 import { verifyFirst } from '../engine/verify-first.ts';
 import { whenItIs } from '../engine/stop-at.ts';
 import { realWorld, type World } from '../engine/world.ts';
 import { runTool } from '../io/child.ts';
 import { codexArguments, findCodex, type CodexCommand } from '../io/codex.ts';
 import { openTaskDirectory } from '../io/file-system.ts';
-import { lookAt } from '../io/files.ts';
+import { lookAt, type Files } from '../io/files.ts';
 import { removeIdentityFile } from '../io/break-right.ts';
 import {
   discover,
@@ -60,6 +63,7 @@ export async function run(request: RunRequest, emit: (event: RunEvent) => void):
   // What takes long is begun early, and goes on while the directories are looked at.
   const threads = new Threads(options.concurrency, (message) => emit({ kind: 'notice', message }));
   if (isAnyPending(discovery)) void threads.start();
+  const plan = await planTasks(world.files, discovery, options);
   const { tasks, refused, listings } = discovery;
   const changedAt = new Map([...listings].map(([path, listing]) => [path, listing.changedAt]));
   const strays = findStrays(listings, tasks, cwd);
@@ -80,6 +84,7 @@ export async function run(request: RunRequest, emit: (event: RunEvent) => void):
       tasks,
       refused,
       strays,
+      plan,
       directories,
       codex,
       codexVersion,
@@ -123,6 +128,7 @@ async function openDirectories(world: World, tasks: readonly Task[]): Promise<Ma
 
 interface Work extends Pick<Discovery, 'tasks' | 'refused'> {
   readonly strays: readonly Task[];
+  readonly plan: TaskPlan;
   readonly listings: Map<string, Listing>;
   readonly directories: ReadonlyMap<string, TaskDirectory>;
   readonly codex: CodexCommand;
@@ -243,13 +249,13 @@ function isAnyPending({ tasks, listings }: Discovery): boolean {
 }
 
 function exitCodeOf(
-  { failed, refused, givenBack, held, pending }: RunSummary,
+  { failed, refused, givenBack, held, pending, waiting }: RunSummary,
   problem: EnvironmentProblem | undefined,
   ended: DispatchEnd | undefined,
 ): number {
   if (problem) return 3;
   const left = ended ? pending : 0;
-  return failed + refused + givenBack + held + left > 0 ? 1 : 0;
+  return failed + refused + givenBack + held + waiting + left > 0 ? 1 : 0;
 }
 
 /** A command of the user's own is not asked for its version: it may take any call for work. */
@@ -262,10 +268,12 @@ async function versionOf(codex: CodexCommand, env: NodeJS.ProcessEnv): Promise<s
 async function dryRun(
   world: World,
   request: RunRequest,
-  { tasks, refused, listings }: Discovery,
+  discovery: Discovery,
   emit: (event: RunEvent) => void,
 ): Promise<number> {
   const { options } = request;
+  const { tasks, refused, listings } = discovery;
+  const plan = await planTasks(world.files, discovery, options);
   const startedAt = world.uptimeMs();
   const codex = await findCodex(request.env, request.cwd);
   const { states, counts, priors } = await lookFirst(world.files, tasks, options, listings);
@@ -282,26 +290,17 @@ async function dryRun(
     states: counts,
     refused,
   });
-  const { model, workingDirectory, codexConfig } = options;
-  // What a real run would use is its own --mode; the safest one stands for it here.
-  const command = [
-    codex.launcher,
-    ...codexArguments({ mode: 'read-only', model, workingDirectory, codexConfig }),
-  ];
   let unfit = refused.length;
-  for (const task of would) {
-    const prompt = await readPrompt(world.files, task);
-    if (prompt.kind === 'read') emit({ kind: 'dry-run', task, command, promptBytes: prompt.bytes.length });
-    else {
+  for (const task of inOrder(would, plan, states)) {
+    const outcome = await whatItWouldBe(world.files, task, options);
+    if (outcome.kind === 'would') {
+      const { settings, own = {} } = outcome.order;
+      // Without a mode of the task's own it is that of the real run; the safest one stands for it here.
+      const command = [codex.launcher, ...codexArguments(settings)];
+      emit({ kind: 'dry-run', task, command, promptBytes: outcome.promptBytes, settings: own });
+    } else {
       unfit++;
-      emit({
-        kind: 'attempt-ended',
-        task,
-        outcome:
-          prompt.kind === 'gone'
-            ? { kind: 'skipped', reason: 'task-gone' }
-            : { kind: 'refused', why: prompt.why },
-      });
+      emit({ kind: 'attempt-ended', task, outcome });
     }
   }
   const exitCode = unfit > 0 ? 1 : 0;
@@ -317,6 +316,7 @@ async function dryRun(
     finishedElsewhere: 0,
     held: 0,
     pending: counts.pending,
+    waiting: 0,
     refused: unfit,
     retries: 0,
     reaped: 0,
@@ -327,4 +327,26 @@ async function dryRun(
   };
   emit({ kind: 'run-finished', summary, exitCode });
   return exitCode;
+}
+
+/** As one terminal would take them, if each were completed. */
+function inOrder(tasks: readonly Task[], plan: TaskPlan, open: ReadonlyMap<Task, TaskState>): Task[] {
+  const standings = new Standings(plan);
+  standings.begin((task) => !open.has(task));
+  for (const task of tasks) standings.move(task, READY);
+  const order: Task[] = [];
+  for (let task = standings.nextReady(); task; task = standings.nextReady()) {
+    order.push(task);
+    standings.move(task, { kind: 'over', how: 'completed' });
+  }
+  return [...order, ...standings.in('waiting')];
+}
+
+async function whatItWouldBe(files: Files, task: Task, options: RunOptions) {
+  const prompt = await readPrompt(files, task);
+  if (prompt.kind === 'gone') return { kind: 'skipped', reason: 'task-gone' } as const;
+  if (prompt.kind === 'refused') return prompt;
+  const own = await readOwnSettings(files, task, options);
+  if (own.kind === 'refused') return own;
+  return { kind: 'would', promptBytes: prompt.bytes.length, order: orderedBy(own, options) } as const;
 }

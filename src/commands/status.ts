@@ -16,6 +16,7 @@ import { unreachable } from '../core/unreachable.ts';
 import { Ledger } from '../engine/ledger.ts';
 import { judgeLock, type Verdict } from '../engine/reaper.ts';
 import { SilenceWatch } from '../engine/silence.ts';
+import { waitsIn } from '../engine/task-plan.ts';
 import { realWorld, type World } from '../engine/world.ts';
 import { survivors } from '../io/sweep.ts';
 import { describeDirectory } from '../io/file-system.ts';
@@ -124,7 +125,11 @@ export class StatusReader {
       if (detailed) states.set(task, state);
       if (state === 'in-progress') inProgress.push(task);
     }
-    const statuses = await this.#inBatches([...states], ([task, state]) => this.#describe(task, state));
+    const waits = await waitsIn(files, { tasks, listings }, states);
+    const statuses = await this.#inBatches([...states], async ([task, state]) => {
+      const waitsFor = waits.get(task);
+      return { ...(await this.#describe(task, state)), ...(waitsFor && { waitsFor }) };
+    });
     return {
       counts,
       total: tasks.length,

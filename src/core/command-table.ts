@@ -60,6 +60,11 @@ const RUN: CommandRow = {
   takesPaths: true,
   options: [
     ...SETTING_NAMES.map(settingOption),
+    {
+      flags: '--trust-tasks',
+      description:
+        'Grant what tasks ask for themselves: a higher mode, a cwd outside of --cd, a verify command',
+    },
     { flags: '-y, --yes', description: 'Do not ask before --mode danger-full-access' },
     { flags: '-q, --quiet', description: 'Print only failures and the summary' },
     { flags: '-o, --output-json <file>', description: 'Write the results of this run to a file, as JSON' },

@@ -44,6 +44,8 @@ export interface RunSummary {
   /** In progress for a reason that only a person can change; part of `inProgressElsewhere`. */
   readonly held: number;
   readonly pending: number;
+  /** Those of them that come after a task that this run has not completed. */
+  readonly waiting: number;
   readonly refused: number;
   readonly retries: number;
   readonly reaped: number;
@@ -62,6 +64,9 @@ export interface DispatchEnd {
   readonly message: string;
   readonly hint: string;
 }
+
+/** What became of a task that others wait for in vain; `held`: somebody has it, and nobody here can say for how long. */
+export type InVain = 'failed' | 'refused' | 'given-back' | 'held';
 
 export type RunEvent =
   | {
@@ -100,6 +105,13 @@ export type RunEvent =
     }
   /** A task that stays in progress for a reason that a person has to look at; said once for each reason. */
   | { readonly kind: 'held'; readonly task: Task; readonly why: string; readonly hint: string }
+  /** Tasks that this run leaves as they are, because they come after one that it has not completed; directly, or after one of these. */
+  | {
+      readonly kind: 'left-waiting';
+      readonly on: Task;
+      readonly why: InVain;
+      readonly tasks: readonly Task[];
+    }
   | { readonly kind: 'draining'; readonly running: number }
   | { readonly kind: 'aborting'; readonly running: number; readonly signal: string }
   | { readonly kind: 'stopped'; readonly problem: EnvironmentProblem }
@@ -121,5 +133,7 @@ export type RunEvent =
       readonly task: Task;
       readonly command: readonly string[];
       readonly promptBytes: number;
+      /** What is in force of the settings that the task says for itself, in words. */
+      readonly settings: Readonly<Record<string, string>>;
     }
   | { readonly kind: 'run-finished'; readonly summary: RunSummary; readonly exitCode: number };

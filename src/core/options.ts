@@ -49,6 +49,8 @@ export interface RunOptions {
   readonly stopAt?: number;
   /** The settings that an option or the environment gave: they win over what a task says for itself. */
   readonly given: readonly string[];
+  /** Tasks get more than the run has, if they ask for it: a higher mode, another directory, a command that verifies. */
+  readonly trustTasks: boolean;
 }
 
 /** What is run after each agent to see whether its task is done. */

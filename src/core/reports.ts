@@ -4,9 +4,17 @@ import type { Pause } from './pause.ts';
 import type { RunSpending, Spent } from './spending.ts';
 import type { Refusal, Task, TaskState } from './task.ts';
 
+/** Tasks that must be completed before another may begin. */
+export interface Wait {
+  readonly count: number;
+  readonly first: { readonly label: string; readonly state: TaskState };
+}
+
 export interface TaskStatus {
   readonly task: Task;
   readonly state: TaskState;
+  /** For a pending task that comes after others. */
+  readonly waitsFor?: Wait;
   /** For a task in progress: who holds it, since when (ISO time), and the last heartbeat (ISO time). */
   readonly holder?: Holder;
   readonly attempt?: number;

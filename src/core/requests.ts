@@ -36,7 +36,7 @@ export interface RunInvocation {
 export function runInvocation(invocation: Invocation): RunInvocation {
   const { bag, cwd } = invocation;
   const settings = findSettings(invocation, new Date());
-  const options = runOptions(settings, cwd);
+  const options = runOptions(settings, cwd, flag(bag, 'trustTasks'));
   refuseContradictions(bag, settings);
   const file = text(bag, 'outputJson');
   if (file === '' || file === '-')
@@ -55,7 +55,7 @@ export function runInvocation(invocation: Invocation): RunInvocation {
   };
 }
 
-function runOptions(settings: Settings, cwd: string): RunOptions {
+function runOptions(settings: Settings, cwd: string, trustTasks: boolean): RunOptions {
   const { values } = settings;
   const {
     timeout: timeoutMs,
@@ -82,6 +82,7 @@ function runOptions(settings: Settings, cwd: string): RunOptions {
     expectChanges: values['expect-changes'],
     budget: budget(values),
     given: givenIn(settings),
+    trustTasks,
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(cleanupStaleMs !== undefined && { cleanupStaleMs }),
     ...(takeoverAfterMs !== undefined && { takeoverAfterMs }),

@@ -113,7 +113,7 @@ const ALLOWED: Readonly<Record<SettingKind, string>> = {
 };
 
 /** What stands in a file, as the texts that an option would have. Throws UsageError for what no option could mean. */
-function textsIn(where: string, kind: SettingKind, value: unknown): readonly string[] {
+export function textsIn(where: string, kind: SettingKind, value: unknown): readonly string[] {
   const isText = typeof value === 'string';
   const isNumber = typeof value === 'number';
   if (kind === 'texts' && Array.isArray(value) && value.every((item) => typeof item === 'string'))

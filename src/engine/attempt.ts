@@ -8,6 +8,7 @@ import type { Doing } from '../core/doing.ts';
 import { EnvironmentError, InvariantError, isErrno, isStorageError } from '../core/errors.ts';
 import type { EnvironmentProblem } from '../core/failure.ts';
 import { NO_USAGE, type ChildExit, type Outcome, type SkipReason } from '../core/outcome.ts';
+import { headline } from '../core/printable.ts';
 import { secretsIn } from '../core/secrets.ts';
 import { markerOf } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
@@ -24,6 +25,7 @@ import {
   syncDirectory,
 } from '../io/files.ts';
 import { identityToken } from '../io/process-identity.ts';
+import { isStillThere } from '../io/real-directory.ts';
 import { mirrorStandIn } from '../io/result-log.ts';
 import { isUnchanged, readPrompt, temporaryPath } from '../io/task-directory.ts';
 import { spentIn } from './accounting.ts';
@@ -55,6 +57,8 @@ export async function runAttempt(world: World, order: AttemptOrder, ports: Attem
     const prompt = await readPrompt(files, task);
     if (prompt.kind === 'gone') return { kind: 'skipped', reason: 'task-gone' };
     if (prompt.kind === 'refused') return { kind: 'refused', why: prompt.why };
+    // Its settings are those of these very bytes, or it is read again.
+    if (prompt.matter !== order.matter) return { kind: 'skipped', reason: 'task-changed' };
     const history = await readHistory(files, directory, task.name, world.now());
     const againInMs = waitLeft(history, world.now());
     if (againInMs > 0) return { kind: 'postponed', againInMs };
@@ -179,6 +183,7 @@ export async function lookAgain({
   if (unchanged !== 'same') return unchanged === 'gone' ? 'task-gone' : 'task-changed';
   // Its number, its thread and what it may be tried again stand in what was read before the claim.
   if (!(await isCurrent(files, directory, task.name, history, world.now()))) return 'already-claimed';
+  if (order.isPlaced && !(await isStillThere(files, order.settings.workingDirectory))) return 'task-changed';
   if (completed) {
     // The user asked for it to run again; the earlier log is kept. Durable first: else a power cut could bring it back.
     await putResultAside(files, directory, task.name, 'completed');
@@ -189,7 +194,8 @@ export async function lookAgain({
 
 function writeHeader(running: Running): void {
   const { world, order, log, history, source, thread } = running;
-  const { task, claim, settings, codexVersion, expectChanges } = order;
+  const { task, claim, settings, codexVersion, expectChanges, own = {} } = order;
+  const words = Object.entries(own).map(([name, value]) => `${name} ${value}`);
   log.header({
     task: task.name,
     attempt: String(history.nextAttempt),
@@ -203,6 +209,7 @@ function writeHeader(running: Running): void {
     ...(thread === undefined ? {} : { continues: thread }),
     ...(expectChanges ? { begun: new Date(workBegun(running)).toISOString() } : {}),
     by: `${order.by}, pid ${world.me.pid} on ${world.me.host.name}`,
+    ...(words.length > 0 && { settings: `${headline(words.join(', '), 400)} (of the task itself)` }),
   });
 }
 

@@ -66,11 +66,11 @@ async function lookForChanges(running: Running): Promise<Changes> {
 /** Runs the command; its output is shown in the log as that of an agent's command, and kept for the next turn of the thread. */
 async function verifyTask(
   { world, order, ports, history, log }: Running,
-  { command, timeoutMs }: NonNullable<AttemptOrder['verify']>,
+  { command, timeoutMs, workingDirectory }: NonNullable<AttemptOrder['verify']>,
   lost: AbortSignal,
 ): Promise<Verified> {
   const { files } = world;
-  const { task, directory, claim, settings } = order;
+  const { task, directory, claim } = order;
   log.entry({ kind: 'other', type: 'codex-worker', text: 'verify' });
   log.entry({ kind: 'command-started', command });
   ports.tell({ kind: 'activity', activity: { kind: 'command', text: `verify: ${headline(command, 110)}` } });
@@ -83,7 +83,7 @@ async function verifyTask(
         command,
         timeoutMs,
         claim,
-        workingDirectory: settings.workingDirectory,
+        workingDirectory,
         env: { ...ports.env, [TASK_VARIABLE]: join(task.directory, task.name) },
       },
       {

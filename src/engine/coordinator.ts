@@ -27,9 +27,11 @@ import { directoryOf, Others } from './others.ts';
 import type { Pauses } from './pauses.ts';
 import type { Ledger } from './ledger.ts';
 import { LOOK_EVERY_MS } from './silence.ts';
-import { standingAfter } from './standing-after.ts';
-import { ELSEWHERE, READY, Standings } from './standings.ts';
+import { orderedBy, readOwnSettings } from './own-settings.ts';
+import { standingAfter, whyInVain } from './standing-after.ts';
+import { ELSEWHERE, READY, REFUSED, Standings } from './standings.ts';
 import { summarise, Tally } from './summary.ts';
+import type { TaskPlan } from './task-plan.ts';
 import type { World } from './world.ts';
 
 export interface CoordinatorDeps {
@@ -42,6 +44,8 @@ export interface CoordinatorDeps {
   readonly refused: readonly Refusal[];
   /** Locks in the run's directories that belong to none of its tasks. */
   readonly strays: readonly Task[];
+  /** What the tasks say of themselves; without it, nothing. */
+  readonly plan?: TaskPlan;
   readonly directories: ReadonlyMap<string, TaskDirectory>;
   /** What the directories held just now; emptied once it has been looked at. Without it they are listed. */
   readonly listings?: Map<string, Listing>;
@@ -65,7 +69,7 @@ export class Coordinator {
   readonly #others: Others;
   readonly #level: Level;
   /** Of all tasks but those that were completed when the run began, and stay so. */
-  readonly #standings = new Standings();
+  readonly #standings: Standings;
   /** Results that were there when the run began, and that it may therefore supersede. */
   readonly #priors = new Map<Task, PriorResult>();
   /** Claims that a living worker thread of this process works on. */
@@ -89,6 +93,7 @@ export class Coordinator {
   constructor(world: World, deps: CoordinatorDeps) {
     this.#world = world;
     this.#deps = deps;
+    this.#standings = new Standings(deps.plan);
     this.#others = new Others(world, {
       options: deps.options,
       directories: deps.directories,
@@ -128,6 +133,8 @@ export class Coordinator {
     }
     await this.#unlessBroken(() => pauses.close());
     if (this.#bug !== undefined) throw this.#bug;
+    for (const [on, tasks] of this.#standings.waitingInVain())
+      this.#deps.emit({ kind: 'left-waiting', on, why: whyInVain(this.#standings.of(on)), tasks });
     return { summary: await this.#summary(), problem: this.#problem, ended: this.#ended };
   }
 
@@ -174,7 +181,7 @@ export class Coordinator {
   }
 
   async #begin(): Promise<void> {
-    const { options, tasks, listings, emit, run, codexVersion, refused } = this.#deps;
+    const { options, tasks, listings, emit, run, codexVersion, plan } = this.#deps;
     const look = await lookFirst(this.#world.files, tasks, options, listings);
     const { states, counts, priors, unsettled } = look;
     listings?.clear(); // 100,000 tasks leave 300,000 names: memory that every new process would be slower for
@@ -184,12 +191,15 @@ export class Coordinator {
       completed: { kind: 'over', how: 'already-completed' },
       failed: { kind: 'over', how: 'left-failed' },
     } as const;
-    await inTurns([...states], ([task, state]) =>
-      this.#standings.move(
-        task,
-        unsettled.has(task) ? ELSEWHERE : standingFor(state, priors.get(task), over),
-      ),
-    );
+    const refused = [...this.#deps.refused];
+    this.#standings.begin((task) => !states.has(task));
+    await inTurns([...states], ([task, state]) => {
+      const standing = unsettled.has(task) ? ELSEWHERE : standingFor(state, priors.get(task), over);
+      const refusal = standing.kind === 'ready' ? plan?.refused.get(task) : undefined;
+      if (refusal) refused.push(refusal);
+      this.#standings.move(task, refusal ? REFUSED : standing);
+    });
+    this.#tally.refused += refused.length - this.#deps.refused.length;
     emit({
       kind: 'run-started',
       run,
@@ -269,7 +279,13 @@ export class Coordinator {
       await this.#learn(task, place);
       return this.#standings.move(task, { kind: 'over', how: 'given-back' });
     }
-    const order = this.#order(task);
+    const order = await this.#order(task);
+    if ('why' in order) {
+      await this.#learn(task, place);
+      this.#tally.count(order);
+      this.#standings.move(task, REFUSED);
+      return emit({ kind: 'attempt-ended', task, outcome: order });
+    }
     this.#inHand.add(order.claim);
     let outcome: Outcome;
     try {
@@ -320,7 +336,7 @@ export class Coordinator {
   }
 
   #isAnyLeft(caught: number): boolean {
-    return caught > 0 || this.#standings.count('ready', 'delayed', 'running', 'suspect') > 0;
+    return caught > 0 || this.#standings.count('ready', 'waiting', 'delayed', 'running', 'suspect') > 0;
   }
 
   async #makePending(task: Task, claim: ClaimId): Promise<void> {
@@ -354,11 +370,13 @@ export class Coordinator {
     this.#among = hasMetAnother ? Math.min(MOST_AMONG, this.#among * 4) : Math.max(1, this.#among - 1);
   }
 
-  #order(task: Task): AttemptOrder {
+  /** What the task says for itself is read now; the attempt begins only if the file says the same then. */
+  async #order(task: Task): Promise<AttemptOrder | Extract<Outcome, { kind: 'refused' }>> {
     const { options, codex, codexVersion, run, by } = this.#deps;
-    const { mode, model, workingDirectory, codexConfig, timeoutMs, idleTimeoutMs, takeoverAfterMs } = options;
-    const { verify, expectChanges } = options;
-    if (mode === 'dry-run') throw new InvariantError('a dry run has no attempts');
+    if (options.mode === 'dry-run') throw new InvariantError('a dry run has no attempts');
+    const own = await readOwnSettings(this.#world.files, task, options);
+    if (own.kind === 'refused') return own;
+    const { takeoverAfterMs } = options;
     const prior = this.#priors.get(task);
     const budget = this.#deps.ceilings.budgetOf(task);
     return {
@@ -368,17 +386,12 @@ export class Coordinator {
       directory: directoryOf(this.#deps.directories, task),
       codex,
       codexVersion,
-      retries: options.retries,
       retried: this.#retried.get(task) ?? 0,
       by,
-      settings: { mode, model, workingDirectory, codexConfig },
+      ...orderedBy(own, options),
       ...(prior ? { prior } : {}),
       ...(budget ? { budget } : {}),
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
       ...(takeoverAfterMs === undefined ? {} : { takeoverAfterMs }),
-      ...(verify ? { verify } : {}),
-      expectChanges,
     };
   }
 
@@ -429,10 +442,11 @@ export class Coordinator {
     this.#deps.emit({ kind: 'stopped', problem });
   }
 
-  /** Whether something runs, or will become ready by itself. */
+  /** Whether something runs, or will become ready by itself, or when others have done their part. */
   #isWaiting(): boolean {
     return (
-      this.#attempts.size + this.#reapings.size + this.#standings.count('ready', 'delayed', 'suspect') > 0
+      this.#attempts.size + this.#reapings.size + this.#standings.count('ready', 'delayed', 'suspect') > 0 ||
+      this.#standings.hopesForOthers()
     );
   }
 

@@ -33,11 +33,17 @@ export interface AttemptOrder {
   /** How many of them this run knows of by itself: what is counted from the files may have been deleted. */
   readonly retried?: number;
   readonly takeoverAfterMs?: number;
-  /** What says whether the task is done, once Codex says so. */
-  readonly verify?: Pick<Verify, 'command' | 'timeoutMs'>;
+  /** What says whether the task is done, once Codex says so; where its command is run is absolute. */
+  readonly verify?: Pick<Verify, 'command' | 'timeoutMs'> & { readonly workingDirectory: string };
   readonly expectChanges?: boolean;
   /** What the task may still spend. */
   readonly budget?: TaskBudget;
+  /** The front matter that all this was read from: an attempt at a file with another one is not begun. */
+  readonly matter?: string;
+  /** What is in force of the settings that it names, in words. */
+  readonly own?: Readonly<Record<string, string>>;
+  /** The working directory is the task's own, was found inside the run's, and is to be there still. */
+  readonly isPlaced?: true;
   readonly by: string;
 }
 

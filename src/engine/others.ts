@@ -101,8 +101,10 @@ export class Others {
     const isOther =
       prior?.state === state && prior.id !== (await identityOf(this.#world.files, task, prior.state));
     if (isOther) this.#deps.priors.delete(task);
-    const over = { kind: 'over', how: 'finished-elsewhere' } as const;
-    return standingFor(state, this.#deps.priors.get(task), { completed: over, failed: over });
+    return standingFor(state, this.#deps.priors.get(task), {
+      completed: { kind: 'over', how: 'completed-elsewhere' },
+      failed: { kind: 'over', how: 'failed-elsewhere' },
+    });
   }
 
   async #isLocked(task: Task): Promise<boolean> {

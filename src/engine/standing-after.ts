@@ -1,7 +1,8 @@
 /** Where a task stands for this run after an attempt at it, or after one that was not made. */
+import type { InVain } from '../core/event.ts';
 import type { Outcome, ReturnReason, SkipReason } from '../core/outcome.ts';
 import { unreachable } from '../core/unreachable.ts';
-import { READY, type Standing } from './standings.ts';
+import { READY, type OverHow, type Standing } from './standings.ts';
 
 /** `now` is on the uptime clock, ms. */
 export function standingAfter(outcome: Outcome, now: number): Standing {
@@ -49,11 +50,25 @@ function afterSkip(reason: SkipReason): Standing {
     case 'task-changed': // it is being edited; the next look takes it as it is then
       return { kind: 'elsewhere' };
     case 'already-completed':
+      return { kind: 'over', how: 'completed-elsewhere' };
     case 'failed-elsewhere':
-      return { kind: 'over', how: 'finished-elsewhere' };
+      return { kind: 'over', how: 'failed-elsewhere' };
     case 'task-gone':
       return { kind: 'over', how: 'refused' };
     default:
       return unreachable(reason);
   }
+}
+
+const IN_VAIN: Readonly<Partial<Record<OverHow, InVain>>> = {
+  'left-failed': 'failed',
+  failed: 'failed',
+  'failed-elsewhere': 'failed',
+  refused: 'refused',
+  'given-back': 'given-back',
+};
+
+/** Why it is in vain to wait for a task that stands there. */
+export function whyInVain(standing: Standing | undefined): InVain {
+  return (standing?.kind === 'over' && IN_VAIN[standing.how]) || 'held';
 }

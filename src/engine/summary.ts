@@ -51,7 +51,7 @@ export async function summarise(files: Files, request: SummaryRequest): Promise<
   const { tally, standings, priors, reaped, durationMs, pausedMs } = request;
   const now = await countStates(files, standings.notCompleted());
   // What this run had not looked at again when it was stopped: others may have finished it, or it is as it was.
-  const open = standings.in('ready', 'delayed', 'elsewhere', 'suspect');
+  const open = standings.in('ready', 'waiting', 'delayed', 'elsewhere', 'suspect');
   const before = await countStates(
     files,
     open.filter((task) => priors.has(task)),
@@ -67,9 +67,14 @@ export async function summarise(files: Files, request: SummaryRequest): Promise<
     givenBack: standings.over('given-back'),
     leftFailed: standings.over('left-failed') + before.failed,
     inProgressElsewhere: now['in-progress'],
-    finishedElsewhere: standings.over('finished-elsewhere') + since.completed + since.failed,
+    finishedElsewhere:
+      standings.over('completed-elsewhere') +
+      standings.over('failed-elsewhere') +
+      since.completed +
+      since.failed,
     held: standings.count('held'),
     pending: Math.max(0, now.pending - standings.over('refused')),
+    waiting: [...standings.waitingInVain().values()].reduce((sum, { length }) => sum + length, 0),
     refused: tally.refused,
     retries: tally.retries,
     reaped,

@@ -6,6 +6,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { callbackify } from 'node:util';
 import type { PromptSource } from '../core/claim.ts';
 import { isErrno, UsageError } from '../core/errors.ts';
+import { partsOf, wrongMatter } from '../core/front-matter.ts';
 import {
   markerOf,
   Marks,
@@ -306,11 +307,13 @@ class GlobDirectory extends GlobEntry {
   }
 }
 
+type Globbed = Pick<Listing, 'candidates' | 'odd' | 'notUtf8'>;
+
 /** What matches in a directory, relative to it; the glob sees what `listingOf` says, and so reads nothing twice. */
 async function globIn(
   directory: string,
   patterns: readonly string[],
-  listingOf: (directory: string) => Promise<Listing>,
+  listingOf: (directory: string) => Promise<Globbed>,
 ): Promise<string[]> {
   const readEntries = callbackify(async (path: string) => {
     const inner = join(directory, showLineEnds(relative(GLOB_ROOT, path)));
@@ -336,6 +339,21 @@ async function globIn(
   });
   return found.map(showLineEnds);
 }
+
+/** The names below a directory that a glob means, relative to it: of files, and of completed tasks, in these listings. */
+export function namesBelow(
+  directory: string,
+  glob: string,
+  listings: ReadonlyMap<string, Listing>,
+): Promise<string[]> {
+  return globIn(directory, [glob], async (inner) => {
+    const listing = listings.get(inner);
+    if (!listing) return NOTHING_LISTED;
+    return { ...listing, candidates: [...new Set([...listing.candidates, ...listing.marks.completed])] };
+  });
+}
+
+const NOTHING_LISTED: Globbed = { candidates: [], odd: new Map(), notUtf8: new Map() };
 
 /** Whether something is there by this name, be it a link to nothing, or something whose name Node cannot say. */
 export async function isEntry(files: Files, path: string): Promise<boolean> {
@@ -399,13 +417,22 @@ async function isMarkerBeside(files: Files, { directory, listing }: Place, name:
 }
 
 export type PromptRead =
-  | { readonly kind: 'read'; readonly bytes: Buffer; readonly source: PromptSource }
+  | {
+      readonly kind: 'read';
+      /** The prompt alone, without what the task says for itself. */
+      readonly bytes: Buffer;
+      /** Its front matter, if it has one. */
+      readonly matter?: string;
+      /** Of the whole file. */
+      readonly source: PromptSource;
+    }
   | { readonly kind: 'gone' }
   | { readonly kind: 'refused'; readonly why: string };
 
 /**
  * The prompt, read once and whole; what is edited later does not change the attempt. Refused is what Codex would
- * refuse: nothing but blanks, not UTF-8, too large; and what is no regular file, or may not be read.
+ * refuse: nothing but blanks, not UTF-8, too large; what is no regular file, or may not be read; and front matter that is
+ * none. What that says is for `readMatter`.
  */
 export async function readPrompt(files: Files, task: Task): Promise<PromptRead> {
   const file = await readSmall(files, `${task.directory}/${task.name}`, MAX_PROMPT_BYTES + 1);
@@ -415,9 +442,30 @@ export async function readPrompt(files: Files, task: Task): Promise<PromptRead> 
   if (bytes.length > MAX_PROMPT_BYTES)
     return { kind: 'refused', why: `has more than the ${MAX_PROMPT_BYTES} bytes that Codex takes` };
   const text = bytes.toString('utf8');
-  if (!Buffer.from(text, 'utf8').equals(bytes)) return { kind: 'refused', why: 'is not UTF-8 text' };
-  if (text.trim() === '') return { kind: 'refused', why: 'has no text in it' };
-  return { kind: 'read', bytes, source: sourceOf(stat, bytes) };
+  const asText = Buffer.from(text, 'utf8');
+  if (!asText.equals(bytes))
+    return { kind: 'refused', why: `is not UTF-8 text (${whereTheyPart(bytes, asText)})` };
+  const parts = partsOf(bytes);
+  if (parts.kind === 'wrong')
+    return { kind: 'refused', why: wrongMatter(`${task.label}:${parts.at}: ${parts.why}`) };
+  const { matter, prompt } = parts;
+  if (matter === undefined && text.trim() === '') return { kind: 'refused', why: 'has no text in it' };
+  if (matter !== undefined && prompt.toString('utf8').trim() === '')
+    return { kind: 'refused', why: 'has no text after its front matter' };
+  return {
+    kind: 'read',
+    bytes: prompt,
+    ...(matter !== undefined && { matter }),
+    source: sourceOf(stat, bytes),
+  };
+}
+
+/** Where bytes stop to be what they are as text. */
+function whereTheyPart(bytes: Buffer, asText: Buffer): string {
+  let at = 0;
+  while (at < bytes.length && bytes[at] === asText[at]) at++;
+  const before = bytes.subarray(0, at).toString('latin1').split('\n');
+  return `line ${before.length}, byte ${(before.at(-1)?.length ?? 0) + 1}`;
 }
 
 function sourceOf(stat: BigIntStats, bytes: Buffer): PromptSource {

@@ -11,6 +11,7 @@ import type { Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { describeSpending } from './spending.ts';
 import {
+  describeInVain,
   describePause,
   describeProcess,
   describeReap,
@@ -85,11 +86,15 @@ class ConsoleReporter {
       case 'held':
         this.#say(`⏳ ${nameOf(event.task)} stays in progress: ${printable(event.why)}`);
         return this.#say(`   ${dim(printable(event.hint))}`);
+      case 'left-waiting':
+        return this.#leftWaiting(event);
       case 'dry-run':
         this.#wouldRun += 1;
         this.#say(
           `${nameOf(event.task)} ${dim(`would be run (prompt of ${plural(event.promptBytes, 'byte')})`)}`,
         );
+        if (Object.keys(event.settings).length > 0)
+          this.#say(`   ${dim(`its own settings: ${listOf(event.settings)}`)}`);
         return this.#say(`   ${cyan(commandLine(event.command))}`);
       case 'stopped':
       case 'dispatch-ended':
@@ -110,6 +115,14 @@ class ConsoleReporter {
       default:
         return unreachable(event);
     }
+  }
+
+  #leftWaiting({ on, why, tasks }: Extract<RunEvent, { kind: 'left-waiting' }>): void {
+    const named = tasks.slice(0, NAMED_AT_ONCE).map(nameOf).join(', ');
+    const more = tasks.length - NAMED_AT_ONCE;
+    this.#say(
+      `⌛ ${named}${more > 0 ? ` and ${more} more` : ''} ${tasks.length === 1 ? 'waits' : 'wait'} for ${nameOf(on)}, ${describeInVain(why)}`,
+    );
   }
 
   #level({ level, of, why }: Extract<RunEvent, { kind: 'level' }>): void {
@@ -243,7 +256,11 @@ class ConsoleReporter {
         yellow,
       ),
       ...some(summary.finishedElsewhere, 'finished elsewhere'),
-      ...some(summary.pending, 'pending', yellow),
+      ...some(
+        summary.pending,
+        summary.waiting > 0 ? `pending (${summary.waiting} behind others that are not completed)` : 'pending',
+        yellow,
+      ),
       ...some(summary.refused, 'refused', yellow),
     ];
     const facts = [
@@ -361,6 +378,16 @@ function pathArguments(paths: readonly string[]): string {
 function commandLine(command: readonly string[]): string {
   return printable(withoutSecrets(command).map(shellQuoted).join(' '));
 }
+
+/** `timeout 30m 00s, retries 2`. */
+function listOf(settings: Readonly<Record<string, string>>): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name} ${printable(value)}`)
+    .join(', ');
+}
+
+/** Of tasks that are told of in one line. */
+const NAMED_AT_ONCE = 5;
 
 const nameOf = (task: Task) => printable(task.label);
 const keyOf = (task: Task) => `${task.directory}/${task.name}`;

@@ -16,6 +16,7 @@
  *   made-pending      task…: it failed as others did, and is as if it had not been tried
  *   reaped            task…, owner{host, pid}, result{kind, …}
  *   held              task…, why, hint
+ *   left-waiting      on{task…}, why failed|refused|given-back|held, tasks[{task…}]: those come after that one, and stay pending
  *   draining          running
  *   aborting          running, signal
  *   stopped           problem{kind, message, hint}
@@ -24,7 +25,7 @@
  *   probing           task…
  *   resumed           forMs
  *   level             level, of, why rate-limited|grown
- *   dry-run           task…, command[], promptBytes
+ *   dry-run           task…, command[], promptBytes, settings{…}: what is in force of those that the task names
  *   run-finished      exitCode, summary{…, spending?{directory{attempts, usage}, left{tokens?, attempts?}, tokensPerHour?, tasksPerHour?, etaMs?}}
  *
  * No environment, no prompt and no value of a Codex setting is in it. Every line is pure printable text: it may be
@@ -79,6 +80,8 @@ function fieldsOf(event: RunEvent): object {
       return { ...taskFields(event.task), owner: ownerFields(event.owner), result: event.result };
     case 'held':
       return { ...taskFields(event.task), why: event.why, hint: event.hint };
+    case 'left-waiting':
+      return { on: taskFields(event.on), why: event.why, tasks: event.tasks.map(taskFields) };
     case 'draining':
       return { running: event.running };
     case 'aborting':
@@ -100,6 +103,7 @@ function fieldsOf(event: RunEvent): object {
         ...taskFields(event.task),
         command: withoutSecrets(event.command),
         promptBytes: event.promptBytes,
+        settings: event.settings,
       };
     case 'run-finished':
       return { exitCode: event.exitCode, summary: event.summary };

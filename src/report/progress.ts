@@ -82,6 +82,7 @@ export class Progress {
       case 'retry-scheduled':
       case 'reaped':
       case 'held':
+      case 'left-waiting':
       case 'draining':
       case 'aborting':
       case 'dispatch-ended':

@@ -62,6 +62,7 @@ export class ResultsFile {
       case 'retry-scheduled':
       case 'reaped':
       case 'held':
+      case 'left-waiting':
       case 'draining':
       case 'aborting':
       case 'dispatch-ended':

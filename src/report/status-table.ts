@@ -8,7 +8,7 @@ import { columnsOf, padEnd } from './columns.ts';
 import type { Paint } from './console.ts';
 import { ownerFields, refusalFields, safeJson, taskFields } from './json.ts';
 import { describePace, describeSpent } from './spending.ts';
-import { describeHolder, describePause, pids, plural } from './wording.ts';
+import { describeHolder, describeWait, describePause, pids, plural } from './wording.ts';
 
 const TITLES: Readonly<Record<TaskState, string>> = {
   pending: 'Pending',
@@ -106,6 +106,7 @@ function taskLine(status: TaskStatus, paint: Paint, now: Date): string {
 }
 
 function detailOf(status: TaskStatus, now: Date): string {
+  if (status.waitsFor) return describeWait(status.waitsFor);
   if (status.state !== 'in-progress') return headline(status.reason ?? status.checked ?? '');
   const ago = (iso: string) => formatDuration(now.getTime() - Date.parse(iso));
   const orphans = status.orphans ?? [];

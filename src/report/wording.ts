@@ -1,9 +1,11 @@
 /** Sentences that more than one reporter says. */
-import type { Holder, ReapResult } from '../core/event.ts';
+import type { Holder, InVain, ReapResult } from '../core/event.ts';
 import { formatDuration } from '../core/duration.ts';
 import type { ReturnReason, SkipReason, Usage } from '../core/outcome.ts';
 import { describeProblem } from '../core/failure.ts';
 import { headline, printable } from '../core/printable.ts';
+import type { Wait } from '../core/reports.ts';
+import type { TaskState } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { ProcessIdentity } from '../core/claim.ts';
 import type { Pause } from '../core/pause.ts';
@@ -55,6 +57,31 @@ const SKIPPED: Readonly<Record<SkipReason, string>> = {
 
 export function describeSkip(reason: SkipReason): string {
   return SKIPPED[reason];
+}
+
+const IN_VAIN: Readonly<Record<InVain, string>> = {
+  failed: 'which failed',
+  refused: 'which was refused',
+  'given-back': 'which was given back',
+  held: 'which others have, and nobody here knows for how long',
+};
+
+/** As the end of "It waits for a.md, …". */
+export function describeInVain(why: InVain): string {
+  return IN_VAIN[why];
+}
+
+const AS_IT_STANDS: Readonly<Record<TaskState, string>> = {
+  pending: '',
+  'in-progress': ', which is in progress',
+  failed: ', which failed',
+  completed: '',
+};
+
+/** What a pending task waits for. */
+export function describeWait({ first, count }: Wait): string {
+  const others = count > 1 ? `, and for ${plural(count - 1, 'other')}` : '';
+  return `waits for ${printable(first.label)}${AS_IT_STANDS[first.state]}${others}`;
 }
 
 export function describeProcess({ pid, host }: ProcessIdentity): string {

@@ -170,7 +170,7 @@ for (const verb of ['open', 'appendSync'] as const) {
         realFiles.appendSync(fd, bytes);
       },
     });
-    const verify = { command: 'echo it is done; sleep 600', timeoutMs: 60_000 };
+    const verify = { command: 'echo it is done; sleep 600', timeoutMs: 60_000, workingDirectory: '/' };
     const { outcome, markers, ended } = attemptWith(t, files, { verify });
     const end = await outcome;
     assert.ok(end.kind === 'returned' && end.reason.kind === 'environment', JSON.stringify(end));
@@ -208,7 +208,7 @@ test('what cannot be ended keeps the claim, also where the disk had refused some
     stat: (one) => (one === pid ? ghost : table.stat(one)),
     environment: (one) => (one === pid ? `CODEX_WORKER_CLAIM=${claim}\0` : table.environment(one)),
   };
-  const verify = { command: 'echo it is done', timeoutMs: 60_000 };
+  const verify = { command: 'echo it is done', timeoutMs: 60_000, workingDirectory: '/' };
   const { outcome, markers } = attemptWith(t, files, { claim, verify }, { table: withGhost });
   const end = await outcome;
   assert.ok(end.kind === 'returned' && end.reason.kind === 'environment', JSON.stringify(end));

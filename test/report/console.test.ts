@@ -211,7 +211,7 @@ describe('nothing that a task, a name or a model says reaches the terminal raw',
         usage: NO_USAGE,
         reason: { kind: 'unverified', why: HOSTILE },
       }),
-      { kind: 'dry-run', task: evil, command: ['codex', HOSTILE], promptBytes: 1 },
+      { kind: 'dry-run', task: evil, command: ['codex', HOSTILE], promptBytes: 1, settings: {} },
       { kind: 'attempt-ended', task: evil, outcome: succeeded(), log: HOSTILE },
       {
         ...started(1, { model: HOSTILE }),

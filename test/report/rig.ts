@@ -22,6 +22,7 @@ const OPTIONS: RunOptions = {
   budget: { since: 0 },
   given: [],
   orphans: 'end',
+  trustTasks: false,
 };
 
 const SUMMARY: RunSummary = {
@@ -34,6 +35,7 @@ const SUMMARY: RunSummary = {
   finishedElsewhere: 0,
   held: 0,
   pending: 0,
+  waiting: 0,
   refused: 0,
   retries: 0,
   reaped: 0,
@@ -144,6 +146,7 @@ export const EVERY_EVENT: readonly RunEvent[] = [
     task: task('h.md'),
     command: ['codex', 'exec', '-c', 'x.api_key=hunter2', '-'],
     promptBytes: 20,
+    settings: {},
   },
   finished({ completed: 1, failed: 1, durationMs: 61_000 }, 1),
 ];

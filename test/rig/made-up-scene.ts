@@ -308,4 +308,5 @@ const OPTIONS: RunOptions = {
   expectChanges: false,
   budget: { since: 0 },
   given: [],
+  trustTasks: false,
 };

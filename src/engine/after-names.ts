@@ -1,0 +1,65 @@
+/** What the names and globs of `after` mean: tasks of a run, and completed ones that stand in its directories. */
+import { dirname, join } from 'node:path';
+import { UsageError } from '../core/errors.ts';
+import type { Task } from '../core/task.ts';
+import { namesBelow, type Discovery, type Listing } from '../io/task-directory.ts';
+
+export type Known = Pick<Discovery, 'tasks' | 'listings'>;
+
+/** Each makes the work of matching a hostile name longer by the length of that name. */
+const MOST_STARS = 3;
+/** All globs together may name so many tasks. */
+const MOST_NAMED = 2_000_000;
+
+export class AfterNames {
+  readonly #listings: ReadonlyMap<string, Listing>;
+  readonly #tasks: ReadonlyMap<string, Task>;
+  /** What one task or one glob means is one set, whoever names it. */
+  readonly #sets = new Map<string, Promise<ReadonlySet<Task> | undefined>>();
+  #named = 0;
+
+  constructor({ tasks, listings }: Known) {
+    this.#listings = listings;
+    this.#tasks = new Map(tasks.map((task) => [join(task.directory, task.name), task]));
+  }
+
+  /**
+   * The tasks that are meant by one who stands in that directory; none that are not tasks of the run, and `undefined` when
+   * there is no task of that name at all. Throws UsageError for globs that name too many.
+   */
+  meant({ directory }: Task, name: string): Promise<ReadonlySet<Task> | undefined> {
+    const path = join(directory, name);
+    const isOne = this.#isTask(path);
+    const key = isOne ? path : `${directory}\0${name}`;
+    const known = this.#sets.get(key);
+    if (known) return known;
+    const set = isOne ? Promise.resolve(this.#setOf([path])) : this.#matching(directory, name);
+    this.#sets.set(key, set);
+    return set;
+  }
+
+  async #matching(directory: string, glob: string): Promise<ReadonlySet<Task> | undefined> {
+    const isGlob = /[*?[\]{}]/.test(glob) && !/[!+@?*]\(/.test(glob);
+    if (!isGlob || (glob.match(/\*+/g)?.length ?? 0) > MOST_STARS) return undefined;
+    const names = await namesBelow(directory, glob, this.#listings);
+    return this.#setOf(names.map((name) => join(directory, name)).filter((path) => this.#isTask(path)));
+  }
+
+  #setOf(paths: readonly string[]): ReadonlySet<Task> | undefined {
+    this.#named += paths.length;
+    if (this.#named > MOST_NAMED)
+      throw new UsageError(
+        `the globs of after name more than ${MOST_NAMED} tasks together`,
+        'let tasks wait for one that itself waits for the others',
+      );
+    if (paths.length === 0) return undefined;
+    return new Set(paths.flatMap((path) => this.#tasks.get(path) ?? []));
+  }
+
+  /** Of the run, or completed in one of its directories. */
+  #isTask(path: string): boolean {
+    if (this.#tasks.has(path)) return true;
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    return this.#listings.get(dirname(path))?.marks.completed.has(name) === true;
+  }
+}

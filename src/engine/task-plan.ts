@@ -1,0 +1,135 @@
+/**
+ * What the tasks of a run say of themselves that must be known before it begins: which of them cannot be run as they are,
+ * which want to be first, and which wait for which. A task that is completed, and stays so, is not looked at.
+ */
+import { UsageError } from '../core/errors.ts';
+import type { RunOptions } from '../core/options.ts';
+import type { Wait } from '../core/reports.ts';
+import { stateOf, type Refusal, type Task, type TaskState } from '../core/task.ts';
+import type { Said } from '../core/task-settings.ts';
+import type { Files } from '../io/files.ts';
+import { readMatter } from '../io/task-matter.ts';
+import { AfterNames, type Known } from './after-names.ts';
+import { readOwnSettings } from './own-settings.ts';
+import { circlesIn, type After } from './prerequisites.ts';
+import type { TaskOrder } from './standings.ts';
+
+export interface TaskPlan extends TaskOrder {
+  readonly refused: ReadonlyMap<Task, Refusal>;
+}
+
+type Wish = readonly [task: Task, after: Said<readonly string[]>];
+
+/** Task files that are read together. */
+const READS_AT_ONCE = 64;
+
+/** Throws UsageError for tasks that wait for one another, or for one that is not there; what the disk says is thrown too. */
+export async function planTasks(files: Files, known: Known, options: RunOptions): Promise<TaskPlan> {
+  const priorities = new Map<Task, number>();
+  const refused = new Map<Task, Refusal>();
+  const wishes: Wish[] = [];
+  await together(openTasks(known, options), async (task) => {
+    const own = await readOwnSettings(files, task, options);
+    if (own.kind === 'refused') refused.set(task, { label: task.label, why: own.why });
+    else if (own.says.priority) priorities.set(task, own.says.priority.value);
+    if (own.kind === 'allowed' && own.says.after) wishes.push([task, own.says.after]);
+  });
+  return { priorities, after: wishes.length > 0 ? await afterOf(known, wishes) : new Map(), refused };
+}
+
+function openTasks({ tasks, listings }: Known, { rerunCompleted, rerunChanged }: RunOptions): Task[] {
+  if (rerunCompleted || rerunChanged) return [...tasks];
+  return tasks.filter(({ directory, name }) => {
+    const marks = listings.get(directory)?.marks;
+    return !marks || stateOf(name, marks) !== 'completed';
+  });
+}
+
+async function together(tasks: readonly Task[], read: (task: Task) => Promise<void>): Promise<void> {
+  for (let start = 0; start < tasks.length; start += READS_AT_ONCE)
+    await Promise.all(tasks.slice(start, start + READS_AT_ONCE).map(read));
+}
+
+/** So many complaints tell what is wrong. */
+const MOST_COMPLAINTS = 10;
+
+async function afterOf(known: Known, wishes: readonly Wish[]): Promise<After> {
+  const names = new AfterNames(known);
+  const after = new Map<Task, ReadonlySet<Task>[]>();
+  const complaints: string[] = [];
+  for (const [task, { value, at }] of wishes) {
+    const sets: ReadonlySet<Task>[] = [];
+    after.set(task, sets);
+    for (const name of value) {
+      const set = await names.meant(task, name);
+      const isItself = set?.size === 1 && set.has(task);
+      if (set && !isItself) sets.push(set);
+      else
+        complaints.push(
+          `${task.label}:${at}: after: ${JSON.stringify(name)} ${isItself ? 'is the task itself' : 'is no task of this run, and none that is completed'}`,
+        );
+    }
+  }
+  for (const circle of circlesIn(after)) {
+    const way = [...circle, ...circle.slice(0, 1)].map(({ label }) => label).join(' → ');
+    complaints.push(`${way} wait for each other (after)`);
+  }
+  if (complaints.length > 0) throw wrongAfter(complaints);
+  return after;
+}
+
+function wrongAfter(complaints: readonly string[]): UsageError {
+  const more = complaints.length - MOST_COMPLAINTS;
+  const shown = complaints.slice(0, MOST_COMPLAINTS).join('; ');
+  return new UsageError(
+    more > 0 ? `${shown}; and ${more} more` : shown,
+    'names are relative to the directory of the task; give the run all the tasks that belong together',
+  );
+}
+
+/** What pending tasks wait for, as far as it can be told without running them; `states` has every task. */
+export async function waitsIn(
+  files: Files,
+  known: Known,
+  states: ReadonlyMap<Task, TaskState>,
+): Promise<ReadonlyMap<Task, Wait>> {
+  const wishes: Wish[] = [];
+  await together(
+    known.tasks.filter((task) => states.get(task) === 'pending'),
+    async (task) => {
+      const read = await readMatter(files, task);
+      if (read.kind === 'read' && read.says.after) wishes.push([task, read.says.after]);
+    },
+  );
+  const waits = new Map<Task, Wait>();
+  if (wishes.length === 0) return waits;
+  const names = new AfterNames(known);
+  const openOf = new Map<ReadonlySet<Task>, readonly Task[]>();
+  for (const [task, { value }] of wishes) {
+    const groups: (readonly Task[])[] = [];
+    for (const name of value) {
+      const set = await names.meant(task, name);
+      if (!set) continue; // a run says what is wrong with it
+      const open = openOf.get(set) ?? [...set].filter((other) => states.get(other) !== 'completed');
+      openOf.set(set, open);
+      groups.push(open);
+    }
+    const wait = waitFor(task, groups, states);
+    if (wait) waits.set(task, wait);
+  }
+  return waits;
+}
+
+/** A group that many wait for is not gone through for each of them. */
+function waitFor(
+  task: Task,
+  groups: readonly (readonly Task[])[],
+  states: ReadonlyMap<Task, TaskState>,
+): Wait | undefined {
+  const [only = [], ...more] = groups;
+  const open = more.length > 0 ? [...new Set(groups.flat())] : only;
+  const first = open.find((other) => other !== task);
+  if (!first) return undefined;
+  const count = open.includes(task) ? open.length - 1 : open.length;
+  return { count, first: { label: first.label, state: states.get(first) ?? 'pending' } };
+}
