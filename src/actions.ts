@@ -3,6 +3,7 @@ import { checkDirectory, checkGivenPaths } from './commands/given-paths.ts';
 import { clean } from './commands/clean.ts';
 import { complete } from './commands/complete.ts';
 import { doctor } from './commands/doctor.ts';
+import { failedTasks, list } from './commands/list.ts';
 import { logs } from './commands/logs.ts';
 import { checkOpenFiles } from './commands/open-files.ts';
 import { pause, resume } from './commands/pause.ts';
@@ -14,7 +15,7 @@ import { watchStatus } from './commands/watch-status.ts';
 import { COMMANDS } from './core/command-table.ts';
 import { SHELLS } from './core/completions.ts';
 import { UsageError } from './core/errors.ts';
-import { logsOptions } from './core/look-requests.ts';
+import { listOptions, logsOptions, retryOptions } from './core/look-requests.ts';
 import { oneOf, type RunOptions } from './core/options.ts';
 import type { TidyReport } from './core/reports.ts';
 import {
@@ -40,6 +41,7 @@ import { doctorText } from './report/doctor.ts';
 import { checkOutputFile } from './report/output-file.ts';
 import { checkReportFiles, writeReportFiles } from './report/report-files.ts';
 import { reportText } from './report/report-text.ts';
+import { retryText, showList } from './report/list.ts';
 import { showLogs } from './report/logs.ts';
 import { openRunReporter } from './report/run.ts';
 import { openScreen } from './report/screen.ts';
@@ -51,36 +53,7 @@ import { tidyText } from './report/tidy.ts';
 import { packageVersion } from './version.ts';
 
 export const ACTIONS: Actions = {
-  async run(invocation) {
-    const { paths, env, cwd } = invocation;
-    const request = runInvocation(invocation);
-    const { options, settings } = request;
-    if (options.mode !== 'dry-run') checkOpenFiles(options.concurrency);
-    await checkPaths(invocation, options.mode !== 'dry-run');
-    await checkDirectory(whereIs('cd', settings.sources.cd), options.workingDirectory);
-    if (request.resultsFile !== undefined)
-      await checkOutputFile(
-        { option: '--output-json', path: request.resultsFile, example: 'results.json' },
-        { paths, cwd, patterns: options.patterns },
-      );
-    await checkReportFiles(request.reports, { paths, cwd, patterns: options.patterns });
-    const terminal = openTerminal(env);
-    if (options.mode === 'danger-full-access' && !request.yes)
-      await confirmDanger(invocation, options, settings);
-    const reporter = openRunReporter(request, paths, terminal);
-    const version = packageVersion();
-    const writeReports = () => reportRun(invocation, request, terminal);
-    try {
-      const exitCode = await run({ paths, options, env, cwd, version }, reporter.emit);
-      await reporter.close(exitCode);
-      await writeReports();
-      return exitCode;
-    } catch (error) {
-      await reporter.abandon(error);
-      await writeReports().catch(() => {}); // what it would say stands back behind that error
-      throw error;
-    }
-  },
+  run: (invocation) => runTasks(invocation, runInvocation(invocation)),
 
   async status(invocation) {
     const { paths, env, cwd } = invocation;
@@ -94,6 +67,33 @@ export const ACTIONS: Actions = {
     const now = new Date();
     terminal.out(json ? statusJson(report, now) : statusText(report, { detailed, paint, now }));
     return 0;
+  },
+
+  async list(invocation) {
+    const { paths, env, cwd } = invocation;
+    const options = listOptions(invocation);
+    await checkPaths(invocation, false);
+    const { terminal, paint } = openPainted(env);
+    const withReasons = terminal.outIsTerminal || options.byReason || options.as === 'json';
+    return showList(list({ paths, cwd, ...options, withReasons }), options, terminal, paint);
+  },
+
+  async retry(invocation) {
+    const { paths, bag, env, cwd } = invocation;
+    const { match, dryRun } = retryOptions(bag);
+    const request = runInvocation(invocation);
+    const { options } = request;
+    await checkPaths(invocation, !dryRun);
+    const which = { paths, cwd, patterns: options.patterns, ...(match !== undefined && { match }) };
+    const failed = await failedTasks(which);
+    if (dryRun || failed.length === 0) {
+      const { terminal, paint } = openPainted(env);
+      (request.json ? terminal.err : terminal.out)(retryText(failed, match, paint));
+      return 0;
+    }
+    const only = { retryFailed: true, rerunCompleted: false, rerunChanged: false };
+    const chosen = failed.map(({ task }) => `${task.directory}/${task.name}`);
+    return runTasks(invocation, { ...request, options: { ...options, ...only } }, chosen);
   },
 
   async report(invocation) {
@@ -188,6 +188,41 @@ async function reportRun(
   if (reports.length === 0) return;
   const data = await report({ paths, patterns: options.patterns, cwd, version: packageVersion() });
   await writeReportFiles(data, reports, terminal, json ? terminal.err : terminal.out);
+}
+
+/** `chosen` are the tasks to run, where those are not all that the paths stand for. */
+async function runTasks(
+  invocation: Invocation,
+  request: RunInvocation,
+  chosen: readonly string[] = invocation.paths,
+): Promise<number> {
+  const { paths, env, cwd } = invocation;
+  const { options, settings } = request;
+  if (options.mode !== 'dry-run') checkOpenFiles(options.concurrency);
+  await checkPaths(invocation, options.mode !== 'dry-run');
+  await checkDirectory(whereIs('cd', settings.sources.cd), options.workingDirectory);
+  if (request.resultsFile !== undefined)
+    await checkOutputFile(
+      { option: '--output-json', path: request.resultsFile, example: 'results.json' },
+      { paths, cwd, patterns: options.patterns },
+    );
+  await checkReportFiles(request.reports, { paths, cwd, patterns: options.patterns });
+  const terminal = openTerminal(env);
+  if (options.mode === 'danger-full-access' && !request.yes)
+    await confirmDanger(invocation, options, settings);
+  const reporter = openRunReporter(request, paths, terminal);
+  const version = packageVersion();
+  const writeReports = () => reportRun(invocation, request, terminal);
+  try {
+    const exitCode = await run({ paths: chosen, options, env, cwd, version }, reporter.emit);
+    await reporter.close(exitCode);
+    await writeReports();
+    return exitCode;
+  } catch (error) {
+    await reporter.abandon(error);
+    await writeReports().catch(() => {}); // what it would say stands back behind that error
+    throw error;
+  }
 }
 
 async function checkPaths({ paths, cwd }: Invocation, write: boolean): Promise<void> {

@@ -23,7 +23,7 @@ import { describeDirectory } from '../io/file-system.ts';
 import { lookAt, resultId, type Files } from '../io/files.ts';
 import { readLock } from '../io/lock-file.ts';
 import { readPause } from '../io/pause-file.ts';
-import { readChecked, readLogOutcome } from '../io/result-log.ts';
+import { readChecked, readReason } from '../io/result-log.ts';
 import { Stamps, stampOf } from '../io/stamps.ts';
 import { discover, type TaskDirectory } from '../io/task-directory.ts';
 import { relative, resolve } from 'node:path';
@@ -206,8 +206,8 @@ async function whatLogSays(
     const checked = await readChecked(files, log);
     return checked === undefined ? {} : { checked };
   }
-  const reason = (await readLogOutcome(files, log))?.replace(/^failed: /, '');
-  return reason ? { reason } : {};
+  const reason = await readReason(files, log);
+  return reason === undefined ? {} : { reason };
 }
 
 async function pausesIn(world: World, paths: readonly string[], cwd: string): Promise<PauseReport> {

@@ -5,7 +5,9 @@ import { flagsOf, SETTING_NAMES, settingRow, type SettingName } from './settings
 export const COMMANDS = [
   'run',
   'status',
+  'list',
   'logs',
+  'retry',
   'report',
   'pause',
   'resume',
@@ -52,6 +54,11 @@ function settingOption(name: SettingName): OptionRow {
 
 const PATTERN = settingOption('pattern');
 const DRY_RUN: OptionRow = { flags: '--dry-run', description: 'Show what would be done, and do nothing' };
+
+const MATCH: OptionRow = {
+  flags: '--match <text>',
+  description: 'What failed with these words in its reason; upper and lower case are the same',
+};
 
 const RUN: CommandRow = {
   usage: '[run] [paths…] [options]',
@@ -105,6 +112,29 @@ const STATUS: CommandRow = {
   ],
 };
 
+/** What a retry has decided already. */
+const NOT_OF_A_RETRY = /--(?:no-retry-failed|rerun-)/;
+
+const RETRY: CommandRow = {
+  usage: 'retry [paths…] [--failed] [--match <text>] [options of run]',
+  summary:
+    'Run what failed, and nothing else: all of it, or what --match says. Otherwise as run, which also takes what is pending; ' +
+    'reset --failed only makes it pending again. Earlier logs are kept.',
+  takesPaths: true,
+  options: [
+    { flags: '--failed', description: 'All that failed; this is what it takes unless you say less' },
+    MATCH,
+    DRY_RUN,
+    ...RUN.options.filter(({ flags }) => !NOT_OF_A_RETRY.test(flags)),
+  ],
+  examples: [
+    'codex-worker retry --failed -c 4                     all that failed here, four at once',
+    "codex-worker retry tasks/ --match 'timed out' -t 1h  what ran out of time, with more of it",
+    'codex-worker retry fix-auth.md -m o4                 one task, with another model',
+    "codex-worker retry --match 'npm test' --dry-run      which tasks that would be",
+  ],
+};
+
 const REPORT: CommandRow = {
   usage: 'report [paths…] [options]',
   summary: 'What became of every task: one page to look at, or files for programs. Reads only.',
@@ -119,6 +149,32 @@ const REPORT: CommandRow = {
     'codex-worker report tasks/                           a few lines: counts, tokens, why tasks failed',
     'codex-worker report tasks/ --html report.html        the page; it is readable by its owner only',
     "codex-worker report tasks/ --json - | jq '.failures'",
+  ],
+};
+
+const LIST: CommandRow = {
+  usage: 'list [paths…] [options]',
+  summary: 'Print the tasks, one on a line; in a pipe only their paths. Reads only.',
+  takesPaths: true,
+  options: [
+    PATTERN,
+    { flags: '--failed', description: 'Those that failed; on a terminal with the reason' },
+    { flags: '--pending', description: 'Those that nobody has begun, or that were given back' },
+    { flags: '--in-progress', description: 'Those that somebody works on' },
+    { flags: '--completed', description: 'Those that are done' },
+    MATCH,
+    { flags: '--by-reason', description: 'What failed alike together, and how many' },
+    {
+      flags: '-0, --null',
+      description: 'End each path with a zero byte: for xargs -0, and names of every kind',
+    },
+    { flags: '--json', description: 'A JSON document on each line' },
+  ],
+  examples: [
+    'codex-worker list tasks/ --failed --by-reason        what went wrong, and how often',
+    "codex-worker list --failed --match 'npm test'        what failed for it",
+    'codex-worker list --failed -0 | xargs -0 grep -l TODO',
+    'codex-worker list --json | jq -r \'select(.state == "pending").task\'',
   ],
 };
 
@@ -249,7 +305,9 @@ const COMPLETE: CommandRow = {
 export const COMMAND_TABLE: Readonly<Record<CommandName, CommandRow>> = {
   run: RUN,
   status: STATUS,
+  list: LIST,
   logs: LOGS,
+  retry: RETRY,
   report: REPORT,
   pause: PAUSE,
   resume: RESUME,

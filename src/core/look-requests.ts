@@ -3,7 +3,9 @@ import type { OptionBag } from './arguments.ts';
 import { MOST_ATTEMPTS } from './claim.ts';
 import { UsageError } from './errors.ts';
 import { wholeNumber } from './options.ts';
-import { flag, text } from './requests.ts';
+import { flag, patterns, text } from './requests.ts';
+import type { Places } from './sources.ts';
+import type { TaskState } from './task.ts';
 
 export interface LogsOptions {
   /** Until the task has a result. */
@@ -35,4 +37,69 @@ export function logsOptions(tasks: readonly string[], bag: OptionBag): LogsOptio
     ...(attempt !== undefined && { attempt: wholeNumber('--attempt', attempt, 1, MOST_ATTEMPTS) }),
     ...(lines !== undefined && { lines: wholeNumber('--lines', lines, 0, 999_999_999) }),
   };
+}
+
+export interface ListOptions {
+  readonly patterns: readonly string[];
+  /** Tasks in one of these. */
+  readonly states: ReadonlySet<TaskState>;
+  /** Only what failed with these words in its reason, in upper or lower case. */
+  readonly match?: string;
+  readonly as: 'lines' | 'null' | 'json';
+  readonly byReason: boolean;
+}
+
+const STATES = {
+  pending: 'pending',
+  inProgress: 'in-progress',
+  completed: 'completed',
+  failed: 'failed',
+} as const;
+
+/** Throws UsageError. */
+export function listOptions(places: Places): ListOptions {
+  const { bag } = places;
+  const asked = Object.entries(STATES).filter(([key]) => flag(bag, key));
+  const byReason = flag(bag, 'byReason');
+  const failedOnly = byReason || bag['match'] !== undefined;
+  const other = asked.find(([, state]) => state !== 'failed');
+  if (failedOnly && other)
+    throw new UsageError(
+      `${byReason ? '--by-reason' : '--match'} and --${other[1]} contradict each other: only what failed has a reason`,
+      'leave one of them out',
+    );
+  const isNull = flag(bag, 'null');
+  if (isNull && (flag(bag, 'json') || byReason))
+    throw new UsageError(
+      `--null and ${byReason ? '--by-reason' : '--json'} contradict each other`,
+      'leave one of them out',
+    );
+  const states = failedOnly ? ['failed' as const] : asked.map(([, state]) => state);
+  return {
+    patterns: patterns(places),
+    states: new Set(states.length > 0 ? states : Object.values(STATES)),
+    as: flag(bag, 'json') ? 'json' : isNull ? 'null' : 'lines',
+    byReason,
+    ...matchOption(bag),
+  };
+}
+
+export interface RetryOptions {
+  readonly match?: string;
+  readonly dryRun: boolean;
+}
+
+/** Throws UsageError. */
+export function retryOptions(bag: OptionBag): RetryOptions {
+  return { dryRun: flag(bag, 'dryRun'), ...matchOption(bag) };
+}
+
+function matchOption(bag: OptionBag): { readonly match?: string } {
+  const match = text(bag, 'match');
+  if (match?.trim() === '')
+    throw new UsageError(
+      '--match: got nothing; allowed are words of a reason',
+      "for example --match 'npm test'",
+    );
+  return match === undefined ? {} : { match };
 }

@@ -35,6 +35,9 @@ export interface TaskStatus {
   readonly thread?: string;
 }
 
+/** A task of a list; `reason` where it was asked for. */
+export type ListedTask = Pick<TaskStatus, 'task' | 'state' | 'reason' | 'log'>;
+
 /** A process that works on tasks. */
 export interface Worker {
   readonly host: string;

@@ -274,6 +274,11 @@ export async function readLogOutcome(files: Files, path: string): Promise<string
   return fieldIn(await readLastFooter(files, path), 'outcome');
 }
 
+/** Why a task failed, as its log says it; `undefined` where it does not, or is none of ours. */
+export async function readReason(files: Files, path: string): Promise<string | undefined> {
+  return (await readLogOutcome(files, path))?.replace(/^failed: /, '') || undefined;
+}
+
 /** What is known of a completed task beyond Codex's word, as its log says it (`verified`); `undefined` when that is nothing. */
 export async function readChecked(files: Files, path: string): Promise<string | undefined> {
   return /^completed, (verified|with changes)$/.exec((await readLogOutcome(files, path)) ?? '')?.[1];
