@@ -2,8 +2,9 @@
 import { newClaimId } from '../core/claim.ts';
 import { isInForce, type HandPause } from '../core/pause.ts';
 import type { PauseReport, PausedDirectory } from '../core/reports.ts';
+import { notePaused, noteResumed } from '../engine/pause-notes.ts';
 import { realWorld } from '../engine/world.ts';
-import { openTaskDirectory } from '../io/file-system.ts';
+import { describeDirectory, openTaskDirectory } from '../io/file-system.ts';
 import { readPause, removeAnyPause, writePause } from '../io/pause-file.ts';
 import { discover } from '../io/task-directory.ts';
 import { relative } from 'node:path';
@@ -24,7 +25,8 @@ export interface PauseRequest extends ResumeRequest {
 
 /** In the place of whatever pause there is. Throws UsageError for a path that does not exist. */
 export async function pause({ reason, until, version, ...where }: PauseRequest): Promise<PauseReport> {
-  const { files, me, now } = realWorld();
+  const world = realWorld();
+  const { files, me, now } = world;
   const since = now().getTime();
   const made: HandPause = {
     id: newClaimId(),
@@ -38,7 +40,9 @@ export async function pause({ reason, until, version, ...where }: PauseRequest):
   };
   const directories: PausedDirectory[] = [];
   for (const { path, label } of await directoriesOf(where)) {
-    await writePause(files, await openTaskDirectory(files, path), me, made, 'instead');
+    const directory = await openTaskDirectory(files, path);
+    await writePause(files, directory, me, made, 'instead');
+    await notePaused(world, directory, made);
     directories.push({ directory: path, label, pause: made });
   }
   return { directories, now: since };
@@ -46,14 +50,16 @@ export async function pause({ reason, until, version, ...where }: PauseRequest):
 
 /** Lifts whatever pause there is; in the report are those that held anybody up. Throws as `pause` does. */
 export async function resume(request: ResumeRequest): Promise<PauseReport> {
-  const { files, now } = realWorld();
+  const world = realWorld();
+  const { files, now } = world;
   const at = now().getTime();
   const directories: PausedDirectory[] = [];
   for (const { path, label } of await directoriesOf(request)) {
     const read = await readPause(files, { path }, at);
     const isGone = await removeAnyPause(files, { path });
-    if (isGone && read.kind === 'pause' && isInForce(read.pause, at))
-      directories.push({ directory: path, label, pause: read.pause });
+    if (!isGone || read.kind !== 'pause' || !isInForce(read.pause, at)) continue;
+    directories.push({ directory: path, label, pause: read.pause });
+    await noteResumed(world, await describeDirectory(files, path), read.pause);
   }
   return { directories, now: at };
 }

@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import { reportOn, pathOf, type Gathered, type ReportData } from '../core/report-data.ts';
 import type { TaskStatus } from '../core/reports.ts';
 import { realWorld, type World } from '../engine/world.ts';
+import { JournalReader } from '../io/journal.ts';
 import { readLogEnd, type LogEnd } from '../io/log-end.ts';
 import { status, type StatusRequest } from './status.ts';
 
@@ -22,12 +23,15 @@ export async function report({ version, ...request }: ReportRequest): Promise<Re
   const world = realWorld();
   const standing = await status({ ...request, detailed: true });
   const directories: Gathered['directories'][number][] = [];
-  for (const directory of new Set(standing.tasks.map(({ task }) => task.directory)))
+  for (const directory of new Set(standing.tasks.map(({ task }) => task.directory))) {
+    const journal = new JournalReader(world.files, { path: directory });
     directories.push({
       directory,
       label: relative(request.cwd, directory) || '.',
-      entries: (await world.accounts?.reader({ path: directory }).read()) ?? [],
+      entries: await journal.read(),
+      notes: journal.pauses,
     });
+  }
   return reportOn({
     by: `codex-worker ${version}`,
     at: standing.paused.now,

@@ -1,4 +1,4 @@
-/** What the journal of a directory says of one attempt; the file itself is `io/journal.ts`. */
+/** What the journal of a directory says of one attempt, and of its pauses; the file itself is `io/journal.ts`. */
 import type { ClaimId } from './claim.ts';
 import type { Usage } from './outcome.ts';
 
@@ -23,3 +23,19 @@ export interface JournalEntry {
   readonly usage: Usage;
   readonly durationMs: number;
 }
+
+/**
+ * A pause that began, or one that was lifted; by its id they belong together. A pause whose file somebody deletes, or whose
+ * time is over, has no line for its end.
+ */
+export type PauseNote =
+  | {
+      readonly kind: 'paused';
+      /** ms since 1970, as `until`. */
+      readonly at: number;
+      readonly id: string;
+      readonly class: 'limited' | 'by-hand';
+      readonly reason: string;
+      readonly until?: number;
+    }
+  | { readonly kind: 'resumed'; readonly at: number; readonly id: string };

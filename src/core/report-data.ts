@@ -2,8 +2,9 @@
  * What `codex-worker report` knows, as one piece of plain data: the page, the JUnit file and the JSON document say the same.
  * Times are ms since 1970. The journal is data that anybody may have written: whatever it says, what comes of it is bounded.
  */
-import type { AttemptEndWord, JournalEntry } from './journal-entry.ts';
+import type { AttemptEndWord, JournalEntry, PauseNote } from './journal-entry.ts';
 import { addUsage, NO_USAGE, type Usage } from './outcome.ts';
+import { pausesOf, type ReportPause } from './report-pauses.ts';
 import type { PausedDirectory, TaskStatus } from './reports.ts';
 import {
   durationsOf,
@@ -60,16 +61,6 @@ export interface ReportTask extends Omit<TaskStatus, 'task'>, Task {
   readonly excerpt?: string;
 }
 
-/** When nobody started anything in a directory. */
-interface ReportPause {
-  readonly directory: string;
-  readonly class: 'limited' | 'by-hand';
-  readonly reason: string;
-  readonly from: number;
-  /** Absent while it is in force. */
-  readonly to?: number;
-}
-
 export interface ReportTotals {
   readonly tasks: number;
   readonly states: Readonly<Record<TaskState, number>>;
@@ -117,6 +108,7 @@ export interface Gathered {
     readonly directory: string;
     readonly label: string;
     readonly entries: readonly JournalEntry[];
+    readonly notes: readonly PauseNote[];
   }[];
   readonly paused: readonly PausedDirectory[];
   /** By the path of the task. */
@@ -154,18 +146,21 @@ export function reportOn(gathered: Gathered): ReportData {
     totals: totalsOf(tasks, all, others),
     durations: durationsOf(ended.filter(({ outcome }) => outcome === 'completed')),
     runs: renumbered.runs,
-    pauses: gathered.paused.map(({ directory, pause: { class: kind, reason, since } }) => ({
-      directory,
-      class: kind,
-      reason,
-      from: Math.min(since, at),
-    })),
+    pauses: allPauses(gathered),
     tokens: tokensOverTime(ended),
     failures: failuresOf(tasks),
     setbacks: setbacksOf(ended),
     tasks,
     refused,
   };
+}
+
+function allPauses({ at, directories, paused }: Gathered): ReportPause[] {
+  return directories.flatMap(({ directory, entries, notes }) => {
+    const inForce = paused.find((one) => one.directory === directory)?.pause;
+    const begins = entries.map((entry) => entry.at - entry.durationMs).sort((a, b) => a - b);
+    return pausesOf(directory, notes, inForce, { begins, now: at });
+  });
 }
 
 /** The runs that are met, each with what it did. */

@@ -23,6 +23,7 @@ import { lookAt, resultId } from '../io/files.ts';
 import { pausePath, readPause, removePause, writePause } from '../io/pause-file.ts';
 import { releaseProbe } from '../io/probe-file.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
+import { notePaused, noteResumed } from './pause-notes.ts';
 import { newsOf } from './probe-news.ts';
 import { obtainProbe } from './probe.ts';
 import { SilenceWatch } from './silence.ts';
@@ -275,7 +276,8 @@ export class Pauses {
   async #lift(probe: HeldProbe): Promise<void> {
     const { files, me } = this.#world;
     for (const { place, pause } of probe.held)
-      await removePause(files, place.directory, me, pause.id, this.#now);
+      if (await removePause(files, place.directory, me, pause.id, this.#now))
+        await noteResumed(this.#world, place.directory, pause);
     await this.#releaseAll(probe);
   }
 
@@ -309,7 +311,7 @@ export class Pauses {
   async #write(directory: TaskDirectory, pause: Pause, how: 'first' | 'instead'): Promise<void> {
     const { files, me } = this.#world;
     try {
-      await writePause(files, directory, me, pause, how);
+      if (await writePause(files, directory, me, pause, how)) await notePaused(this.#world, directory, pause);
     } catch (error) {
       if (!isErrno(error, 'ENOENT')) throw error; // removed meanwhile: there is nothing to start in it
     }

@@ -1,5 +1,5 @@
 /** What is kept of what agents spend: Codex's own files, and the journals of the directories. */
-import type { JournalEntry } from '../core/journal-entry.ts';
+import type { JournalEntry, PauseNote } from '../core/journal-entry.ts';
 import type { Usage } from '../core/outcome.ts';
 import type { Files } from './files.ts';
 import { appendToJournal, JournalReader } from './journal.ts';
@@ -9,7 +9,7 @@ import type { TaskDirectory } from './task-directory.ts';
 export interface Accounts {
   /** What a thread of Codex has spent, in all its turns; `undefined` when nobody knows. */
   readonly threadTotal: (thread: string) => Promise<Usage | undefined>;
-  readonly append: (directory: TaskDirectory, entry: JournalEntry) => Promise<unknown>;
+  readonly append: (directory: TaskDirectory, entry: JournalEntry | PauseNote) => Promise<unknown>;
   readonly reader: (directory: Pick<TaskDirectory, 'path'>) => Pick<JournalReader, 'read'>;
 }
 

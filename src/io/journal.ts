@@ -6,11 +6,13 @@
  * no other. An owner writes it while it still holds its claim; whoever reaps a dead owner writes it in its place, and may
  * not know that the owner had: so a claim is counted once, by its first line.
  *
+ * Lines that have a `kind` are of pauses: whoever makes or lifts one writes it. A reader of attempts passes them over.
+ *
  * It is data that an agent could have written: lines that are none, too long or out of bounds are passed over.
  */
 import { isClaimId, MOST_ATTEMPTS, type ClaimId } from '../core/claim.ts';
 import { EnvironmentError, isErrno, isStorageError } from '../core/errors.ts';
-import { ATTEMPT_ENDS, type JournalEntry } from '../core/journal-entry.ts';
+import { ATTEMPT_ENDS, type JournalEntry, type PauseNote } from '../core/journal-entry.ts';
 import { PRIVATE_DIRECTORY } from '../core/task.ts';
 import { makePrivateDirectory, mustNotLeadAway } from './file-system.ts';
 import { AMEND_END, closeQuietly, CREATE_APPEND, READ, type Files } from './files.ts';
@@ -33,7 +35,7 @@ const isInTheWay = (error: unknown) =>
 export async function appendToJournal(
   files: Files,
   directory: TaskDirectory,
-  entry: JournalEntry,
+  entry: JournalEntry | PauseNote,
 ): Promise<boolean> {
   try {
     const fd = await openToAppend(files, directory);
@@ -69,8 +71,8 @@ async function openToAppend(files: Files, directory: TaskDirectory): Promise<num
 }
 
 /** ASCII only: whatever the name of a task, a terminal may show it. */
-function lineOf({ at, usage, ...entry }: JournalEntry): string {
-  const text = JSON.stringify({ v: 1, at: new Date(at).toISOString(), ...entry, usage }).replace(
+function lineOf({ at, ...fields }: JournalEntry | PauseNote): string {
+  const text = JSON.stringify({ v: 1, at: new Date(at).toISOString(), ...fields }).replace(
     /[\u007f-\uffff]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
@@ -85,6 +87,8 @@ const MAX_BYTES = 128 * 1_048_576;
 
 /** Reads what has come since it read last. */
 export class JournalReader {
+  /** What has been read of pauses so far, the newest; of more than these somebody has made fun. */
+  readonly pauses: PauseNote[] = [];
   readonly #files: Files;
   readonly #directory: Place;
   readonly #known = new Set<ClaimId>();
@@ -147,19 +151,28 @@ export class JournalReader {
     for (const line of lines) {
       const isWhole = !this.#isSkipping && line.length <= MAX_LINE;
       this.#isSkipping = false;
-      const entry = isWhole ? entryIn(line) : undefined;
-      if (!entry || this.#known.has(entry.claim)) continue;
+      const entry = isWhole ? lineIn(line) : undefined;
+      if (entry && 'kind' in entry) this.#notePause(entry);
+      if (!entry || 'kind' in entry || this.#known.has(entry.claim)) continue;
       this.#known.add(entry.claim);
       entries.push(entry);
     }
     this.#isSkipping ||= rest.length > MAX_LINE;
     this.#rest = this.#isSkipping ? '' : rest;
   }
+
+  #notePause(note: PauseNote): void {
+    this.pauses.push(note);
+    if (this.pauses.length > MOST_PAUSES) this.pauses.shift();
+  }
 }
 
 const LONGEST_MS = 365 * 86_400_000;
+const MOST_PAUSES = 1_000;
+/** The year 2200, ms since 1970. */
+const LATEST = 7_258_118_400_000;
 
-function entryIn(line: string): JournalEntry | undefined {
+function lineIn(line: string): JournalEntry | PauseNote | undefined {
   if (!line.startsWith('{')) return undefined;
   let value: Record<string, unknown>;
   try {
@@ -167,6 +180,35 @@ function entryIn(line: string): JournalEntry | undefined {
   } catch {
     return undefined; // torn
   }
+  return value['kind'] === undefined ? entryIn(value) : noteIn(value);
+}
+
+function noteIn({
+  v,
+  at: moment,
+  kind,
+  id,
+  reason,
+  until: end,
+  ...value
+}: Record<string, unknown>): PauseNote | undefined {
+  const [at, until] = [Date.parse(String(moment)), typeof end === 'number' ? end : undefined];
+  if (v !== 1 || Number.isNaN(at) || typeof id !== 'string' || !/^[0-9a-f]{32}$/.test(id)) return undefined;
+  if (kind === 'resumed') return { kind, at, id };
+  const isLimited = value['class'] === 'limited';
+  if (kind !== 'paused' || typeof reason !== 'string' || (!isLimited && value['class'] !== 'by-hand'))
+    return undefined;
+  return {
+    kind,
+    at,
+    id,
+    class: isLimited ? 'limited' : 'by-hand',
+    reason,
+    ...(isCount(until, LATEST) ? { until } : {}),
+  };
+}
+
+function entryIn(value: Record<string, unknown>): JournalEntry | undefined {
   const { at, run, by, task, attempt, claim, thread, outcome, why, durationMs } = value;
   const isText = (text: unknown): text is string => typeof text === 'string';
   const time = isText(at) ? Date.parse(at) : Number.NaN;

@@ -39,7 +39,7 @@ const report = (
     at: NOW,
     tasks,
     refused: [],
-    directories: [{ directory: '/tasks', label: 'tasks', entries }],
+    directories: [{ directory: '/tasks', label: 'tasks', entries, notes: [] }],
     paused: [],
     logEnds: new Map(),
     ...more,

@@ -21,7 +21,8 @@ async function linesOf(bench: CodexBench): Promise<Line[]> {
   return text
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Line);
+    .map((line) => JSON.parse(line) as Line & { readonly kind?: string })
+    .filter(({ kind }) => kind === undefined); // of an attempt, and of no pause
 }
 
 const answers = (n: number) => ({

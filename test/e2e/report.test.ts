@@ -15,6 +15,12 @@ interface Report {
   };
   readonly failures: readonly { readonly reason: string; readonly tasks: readonly string[] }[];
   readonly runs: readonly object[];
+  readonly pauses: readonly {
+    readonly class: string;
+    readonly reason: string;
+    readonly from: string;
+    readonly to?: string;
+  }[];
   readonly tasks: readonly {
     readonly task: string;
     readonly state: string;
@@ -88,6 +94,23 @@ test('report tells the same later, from the disk alone, and without the journal 
   const without = JSON.parse((await bench.run(['report', '--json', '-'])).stdout) as Report;
   assert.deepEqual([without.totals.states, without.totals.attempts], [report.totals.states, 0]);
   assert.deepEqual(without.tasks[0]?.thread, report.tasks[0]?.thread);
+});
+
+test('a pause is in the report while it is in force, and afterwards', async (t) => {
+  const bench = await makeCodexBench(t);
+  await bench.write('a.md', 'First.');
+  const pauses = async () =>
+    (JSON.parse((await bench.run(['report', '--json', '-'])).stdout) as Report).pauses;
+  await bench.run(['pause', '--reason', 'the machine is needed']);
+  const [before] = await pauses();
+  assert.deepEqual(
+    [before?.class, before?.reason, before?.to],
+    ['by-hand', 'the machine is needed', undefined],
+  );
+  await bench.run(['resume']);
+  const [after, ...others] = await pauses();
+  assert.deepEqual([after?.from, others], [before?.from, []]);
+  assert.ok(Date.parse(after?.to ?? '') > Date.parse(after?.from ?? ''));
 });
 
 test('Ctrl-C leaves a report too, of what was done until then', async (t) => {

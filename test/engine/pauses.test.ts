@@ -8,7 +8,9 @@ import { NO_USAGE, type Outcome, type ReturnReason } from '../../src/core/outcom
 import type { Task } from '../../src/core/task.ts';
 import { Pauses } from '../../src/engine/pauses.ts';
 import type { World } from '../../src/engine/world.ts';
+import { accountsIn } from '../../src/io/accounts.ts';
 import type { Files } from '../../src/io/files.ts';
+import { JournalReader } from '../../src/io/journal.ts';
 import { readPause, writePause } from '../../src/io/pause-file.ts';
 import { errno, makeMachine, type Machine } from './machine.ts';
 
@@ -56,7 +58,8 @@ async function open(
   files: Partial<Files> = {},
   more: readonly Machine[] = [],
 ): Promise<Terminal> {
-  const world: World = { ...machine.boot(files), now: () => new Date(machine.now) };
+  const booted = { ...machine.boot(files), now: () => new Date(machine.now) };
+  const world: World = { ...booted, accounts: accountsIn(booted.files, {}) };
   const said: RunEvent['kind'][] = [];
   const pauses = new Pauses(world, {
     directories: new Map([machine, ...more].map(({ directory }) => [directory.path, directory])),
@@ -105,6 +108,31 @@ test('nothing begins from the moment in which a limit is met, in no terminal', a
     round: 0,
     inMs: 20 * MINUTE,
   });
+});
+
+test('the journal has each pause, of whoever made it, and when it was lifted', async (t) => {
+  const machine = makeMachine(t);
+  const [one, other] = [await open(t, machine), await open(t, machine)];
+  const begun = machine.now;
+  await Promise.all([one, other].map(({ pauses }) => pauses.ended(FIX, limited(begun + 20 * MINUTE))));
+  const { id } = await pauseOf(machine, one);
+  machine.now += 20 * MINUTE + A_BIT;
+  assert.equal(await one.turn(), 'probe');
+  one.pauses.began(FIX);
+  const lifted = machine.now;
+  await one.pauses.ended(FIX, SUCCESS);
+
+  const journal = new JournalReader(one.world.files, machine.directory);
+  assert.deepEqual(
+    [await journal.read(), journal.pauses],
+    [
+      [],
+      [
+        { kind: 'paused', at: begun, id, class: 'limited', reason: 'the limit', until: begun + 20 * MINUTE },
+        { kind: 'resumed', at: lifted, id },
+      ],
+    ],
+  );
 });
 
 test('a limit that is met while the pause stands changes nothing', async (t) => {

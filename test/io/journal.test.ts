@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { newClaimId } from '../../src/core/claim.ts';
 import { realFiles } from '../../src/io/files.ts';
-import type { JournalEntry } from '../../src/core/journal-entry.ts';
+import type { JournalEntry, PauseNote } from '../../src/core/journal-entry.ts';
 import { appendToJournal, JournalReader } from '../../src/io/journal.ts';
 import { scratch } from '../rig/scratch.ts';
 import { errno, filesWith, taskDirectory } from './rig.ts';
@@ -28,7 +28,7 @@ function makeJournal(t: TestContext) {
     directory,
     path: join(directory.path, '.codex-worker', 'journal.jsonl'),
     reader: new JournalReader(realFiles, directory),
-    append: (line: JournalEntry) => appendToJournal(realFiles, directory, line),
+    append: (line: JournalEntry | PauseNote) => appendToJournal(realFiles, directory, line),
   };
 }
 
@@ -97,4 +97,29 @@ test('a disk that refuses the line, or that has lost the folder, fails nothing',
   rmSync(join(directory.path, '.codex-worker'), { recursive: true });
   assert.equal(await append(entry()), true);
   assert.equal((await reader.read()).length, 1);
+});
+
+test('what is noted of pauses is read beside the attempts, and is none of them', async (t) => {
+  const { append, reader, path } = makeJournal(t);
+  const id = 'a'.repeat(32);
+  const note = { kind: 'paused', at: 1_000, id, class: 'limited', reason: 'limit ☂', until: 2_000 } as const;
+  await append(entry());
+  await append(note);
+  await append({ kind: 'resumed', at: 3_000, id });
+  for (const spoilt of [{ id: 'b' }, { class: 'other' }, { kind: 'other' }, { reason: 7 }])
+    appendFileSync(
+      path,
+      `\n${JSON.stringify({ v: 1, ...note, at: '2026-01-31T07:00:00.000Z', ...spoilt })}\n`,
+    );
+  assert.equal((await reader.read()).length, 1);
+  assert.deepEqual(reader.pauses, [note, { kind: 'resumed', at: 3_000, id }]);
+  await append({ kind: 'resumed', at: 4_000, id });
+  assert.deepEqual([await reader.read(), reader.pauses.length], [[], 3]);
+});
+
+test('of pauses that somebody made up by the thousand the newest are kept', async (t) => {
+  const { append, reader } = makeJournal(t);
+  for (let n = 0; n < 1_100; n++) await append({ kind: 'resumed', at: n, id: 'a'.repeat(32) });
+  await reader.read();
+  assert.deepEqual([reader.pauses.length, reader.pauses.at(-1)?.at], [1_000, 1_099]);
 });

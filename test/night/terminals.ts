@@ -209,7 +209,8 @@ async function journalOf({ bench }: Stage): Promise<JournalLine[]> {
   const lines = new Map<string, JournalLine>();
   for (const line of text.split('\n')) {
     if (line === '') continue;
-    const { claim, task, usage } = JSON.parse(line) as JournalFields;
+    const { kind, claim, task, usage } = JSON.parse(line) as JournalFields;
+    if (kind !== undefined) continue; // of a pause
     if (!lines.has(claim))
       lines.set(claim, { task: task.replace(/\.md$/, ''), tokens: usage.input + usage.output });
   }
@@ -217,6 +218,7 @@ async function journalOf({ bench }: Stage): Promise<JournalLine[]> {
 }
 
 interface JournalFields {
+  readonly kind?: string;
   readonly claim: string;
   readonly task: string;
   readonly usage: { readonly input: number; readonly output: number };

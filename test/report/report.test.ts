@@ -35,9 +35,10 @@ function report(): ReportData {
       {
         directory: '/one',
         label: 'one',
+        notes: [],
         entries: [{ ...ended, task: 'good.md', at: NOW - 60_000, claim: 'a'.repeat(32), durationMs: 12_345 }],
       },
-      { directory: '/two', label: 'two', entries: [] },
+      { directory: '/two', label: 'two', entries: [], notes: [] },
     ],
     paused: [],
     logEnds: new Map([[`/one/bad ${HOSTILE}.md`, { text: `It said ${HOSTILE}` }]]),

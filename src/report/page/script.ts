@@ -37,16 +37,16 @@ if (list && tools) {
     });
   search.addEventListener('input', show);
   sort.addEventListener('change', order);
-  const open = () => {
+  const reveal = () => {
     const task = document.getElementById(location.hash.slice(1));
     if (!(task instanceof HTMLDetailsElement)) return;
     task.hidden = false;
     task.open = true;
     task.scrollIntoView({ block: 'nearest' });
   };
-  window.addEventListener('hashchange', open);
+  window.addEventListener('hashchange', reveal);
   tools.hidden = false;
   show();
-  open();
+  reveal();
 }
 `;

@@ -55,7 +55,8 @@ svg { display: block; width: 100%; overflow: hidden; }
 .b-pending { background: var(--pending); } .b-pause { background: var(--pause); opacity: .35; }
 
 .plot { position: relative; }
-.lane { position: relative; padding: 7px 0 8px; border-top: 1px solid var(--line); }
+.lane { position: relative; padding: 7px 0 8px; border-top: 1px solid var(--line); pointer-events: none; }
+.lane a { pointer-events: auto; }
 .lane p { margin: 0 0 4px; font-size: 12.5px; line-height: 1.4; color: var(--faint); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .lane b { color: var(--soft); font-weight: 600; }
 .lane a:hover rect, .lane a:focus rect { opacity: .65; }
@@ -116,7 +117,7 @@ summary { cursor: pointer; }
 .task:target > summary { background: var(--page); box-shadow: inset 3px 0 var(--accent); }
 table { width: 100%; margin: 0 0 10px; border-collapse: collapse; font-size: 12.5px; color: var(--soft); }
 td { padding: 2px 12px 2px 0; vertical-align: baseline; overflow-wrap: anywhere; }
-td.dotted { white-space: nowrap; }
+td.dotted, td.took { white-space: nowrap; }
 td i { display: inline-block; width: 8px; height: 8px; margin-right: 7px; border-radius: 50%; }
 pre { margin: 0 0 10px; padding: 10px 12px; max-height: 340px; overflow: auto; font-size: 12px; line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere; background: var(--code); border: 1px solid var(--line); border-radius: 8px; }
 .commands { display: grid; grid-template-columns: max-content 1fr; gap: 4px 12px; margin: 0; font-size: 12.5px; }
@@ -133,14 +134,14 @@ footer { margin-top: 24px; font-size: 12.5px; color: var(--faint); }
   .tile .value { font-size: 22px; }
   .columns { grid-template-columns: 1fr; }
   .minor { display: none; }
+  h2 small { display: block; margin: 2px 0 0; }
+  td.optional, .task .state { display: none; }
   .task > summary { flex-wrap: wrap; row-gap: 0; }
   .task .name { flex-basis: calc(100% - 40px); }
-  .task .state { display: none; }
   .task .facts { margin-left: 19px; }
   .task .body { padding-left: 4px; }
   .commands { grid-template-columns: 1fr; gap: 0; }
   .commands dd { margin-bottom: 8px; }
-  td.optional { display: none; }
 }
 @media print {
   body { background: none; } section, .tile { box-shadow: none; } .tools { display: none; } pre { max-height: none; }

@@ -42,7 +42,7 @@ function cardOf(task: ReportTask, n: number) {
     reason: reasonOf(task),
     attempts: attempts.map(attemptOf),
     older: olderAttempts,
-    log: log === undefined ? '' : printable(logBeside(task)),
+    log: log === undefined || state !== 'completed' ? '' : printable(logBeside(task)), // elsewhere a command names it
     excerpt: printableText(excerpt),
     commands: commandsFor(task),
   };

@@ -38,14 +38,13 @@ export const TEMPLATE = `<!doctype html>
 <section>
 <h2>Timeline <small>each run of codex-worker, each attempt</small></h2>
 <div class="plot">
-<svg class="behind" aria-hidden="true">
-<% for (const { x, width } of it.gaps) { %><rect class="gap" x="<%= x %>" width="<%= width %>" height="100%"/><line class="gap-line" x1="<%= x %>" x2="<%= x %>" y2="100%"/><% } %>
+<svg class="behind">
+<% for (const { x, width, title } of it.gaps) { %><rect class="gap" x="<%= x %>" width="<%= width %>" height="100%"><title><%= title %></title></rect><line class="gap-line" x1="<%= x %>" x2="<%= x %>" y2="100%"/><% } %>
+<% for (const { x, width, title } of it.pauses) { %><rect class="pause" x="<%= x %>" width="<%= width %>" height="100%"><title><%= title %></title></rect><% } %>
 </svg>
 <% for (const lane of it.timeline.lanes) { %>
 <div class="lane"><p><b><%= lane.name %></b> <%= lane.detail %></p>
 <svg height="<%= lane.height %>">
-<% for (const { x, width, title } of it.pauses) { %><rect class="pause" x="<%= x %>" width="<%= width %>" height="100%"><title><%= title %></title></rect><% } %>
-<% for (const { x, width, title } of it.gaps) { %><rect fill="transparent" x="<%= x %>" width="<%= width %>" height="100%"><title><%= title %></title></rect><% } %>
 <% for (const bar of lane.bars) { %><a href="#<%= bar.anchor %>"><rect class="f-<%= bar.outcome %>" x="<%= bar.x %>" y="<%= bar.y %>" width="<%= bar.width %>" height="<%= it.timeline.barHeight %>" rx="1.5"><title><%= bar.title %></title></rect></a><% } %>
 <% if (lane.shapes.length > 0) { %><svg viewBox="0 0 1000 <%= lane.height %>" preserveAspectRatio="none" width="100%" height="<%= lane.height %>"><% for (const { outcome, path } of lane.shapes) { %><path class="f-<%= outcome %>" d="<%= path %>"/><% } %></svg><% } %>
 </svg></div>
@@ -132,7 +131,7 @@ export const TEMPLATE = `<!doctype html>
 <% if (card.reason) { %><p><%= card.reason %></p><% } %>
 <% if (card.attempts.length > 0) { %><table>
 <% if (card.older > 0) { %><tr><td colspan="5"><%= card.older %> earlier attempts</td></tr><% } %>
-<% for (const one of card.attempts) { %><tr><td class="dotted"><i class="b-<%= one.outcome %>"></i><%= one.number %></td><td><%= one.words %></td><td><%= one.when %></td><td><%= one.took %></td><td class="optional"><%= one.tokens %></td><td class="optional"><%= one.run %></td></tr><% } %>
+<% for (const one of card.attempts) { %><tr><td class="dotted"><i class="b-<%= one.outcome %>"></i><%= one.number %></td><td><%= one.words %></td><td><%= one.when %></td><td class="took"><%= one.took %></td><td class="optional"><%= one.tokens %></td><td class="optional"><%= one.run %></td></tr><% } %>
 </table><% } %>
 <% if (card.excerpt) { %><pre><%= card.excerpt %></pre><% } %>
 <% if (card.log || card.commands.length > 0) { %><dl class="commands">

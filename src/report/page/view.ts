@@ -98,14 +98,25 @@ function sharesOf({ states, tasks }: ReportTotals) {
   });
 }
 
+function triesOf(attempts: number, setbacks: ReportData['setbacks']): string {
+  const said = (outcome: string, word: string) => {
+    const n = setbacks.filter((one) => one.outcome === outcome).reduce((sum, { count }) => sum + count, 0);
+    return n === 0 ? [] : [`${n} ${word}`];
+  };
+  const words = [
+    ...said('retry', 'tried again'),
+    ...said('given-back', 'given back'),
+    ...said('died', 'died'),
+  ];
+  if (words.length > 0) return words.join(', ');
+  return attempts === 0 ? 'nothing was run yet' : 'one was enough for each task';
+}
+
 function tilesOf({ totals, durations, setbacks }: ReportData) {
   const { states, tasks, attempts, usage, agentMs, busyMs } = totals;
-  const ended = (outcome: string) =>
-    setbacks.filter((one) => one.outcome === outcome).reduce((sum, { count }) => sum + count, 0);
-  const said = (n: number, word: string) => (n === 0 ? [] : [`${n} ${word}`]);
   const share =
     tasks === 0 ? '' : `${Math.floor((states.completed / tasks) * 100)}% of ${plural(tasks, 'task')}`;
-  const atOnce = busyMs > 0 ? `, ${(agentMs / busyMs).toFixed(1)} at once` : '';
+  const atOnce = busyMs > 0 ? `, ${(agentMs / busyMs).toFixed(1)} at once on average` : '';
   return [
     { name: 'Completed', value: String(states.completed), detail: share, state: 'completed' },
     {
@@ -117,14 +128,7 @@ function tilesOf({ totals, durations, setbacks }: ReportData) {
     {
       name: 'Attempts',
       value: String(attempts),
-      detail:
-        [
-          ...said(ended('retry'), 'tried again'),
-          ...said(ended('given-back'), 'given back'),
-          ...said(ended('died'), 'died'),
-        ].join(', ') || attempts === 0
-          ? 'nothing was run yet'
-          : 'one was enough for each task',
+      detail: triesOf(attempts, setbacks),
       state: '',
     },
     {
@@ -134,9 +138,9 @@ function tilesOf({ totals, durations, setbacks }: ReportData) {
       state: '',
     },
     {
-      name: 'Time',
+      name: 'Time worked',
       value: formatDuration(busyMs),
-      detail: `agents: ${formatDuration(agentMs)}${atOnce}`,
+      detail: `agents ${formatDuration(agentMs)}${atOnce}`,
       state: '',
     },
     {
@@ -181,8 +185,11 @@ const gapsOf = (axis: Axis) =>
     title: `${formatDuration(to - from)} without an attempt, from ${localMoment(from)}`,
   }));
 
+/** Of more somebody has made fun. */
+const MOST_PAUSES = 200;
+
 function pausesOf({ pauses, at }: ReportData, axis: Axis) {
-  return pauses.flatMap(({ class: kind, reason, from, to }) => {
+  return pauses.slice(-MOST_PAUSES).flatMap(({ class: kind, reason, from, to }) => {
     const [x, end] = [axis.at(from), axis.at(to ?? at)];
     if (from > axis.to) return []; // it came after the last attempt: the notice says it
     const why = kind === 'by-hand' ? 'paused by hand' : 'paused for a limit';
