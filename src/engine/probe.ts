@@ -27,13 +27,21 @@ export async function obtainProbe(
     probes.map((probe) => isOver(world, directory, pause, probe, silence)).every(Boolean);
   const before = await look();
   if (!areOver(before)) return undefined;
-  const n = Math.max(0, ...before.map((probe) => probe.n)) + 1;
+  const n = firstFree(before);
   if (!(await takeProbe(files, directory, me, pause, n))) return undefined;
   // Numbers are used again, so another may have taken another one just now: each looks after it has taken its own.
   const others = (await look()).filter((probe) => probe.n !== n);
   if (areOver(others)) return n;
   await releaseProbe(files, directory, pause, n);
   return undefined;
+}
+
+/** The lowest: after the highest there may be none, where somebody has made up a number. */
+function firstFree(probes: readonly ProbeRead[]): number {
+  const taken = new Set(probes.map(({ n }) => n));
+  let n = 1;
+  while (taken.has(n)) n++;
+  return n;
 }
 
 function isOver(

@@ -2,7 +2,7 @@
  * `.codex-worker/tmp/probe.P.n`: who has it may try whether the limit of pause P is lifted, with one task. It appears
  * complete, and only once. Like a break right it carries in its name what it is a right to: pause ids do not come back, so
  * one that is obtained late is a right to nothing. Whoever has obtained it therefore reads the pause again. When its
- * holder is over (see `engine/probe.ts`), it passes on to the next name.
+ * holder is over (see `engine/probe.ts`), it passes on to the lowest name that is free.
  */
 import { randomBytes } from 'node:crypto';
 import type { ProcessIdentity } from '../core/claim.ts';
@@ -17,7 +17,7 @@ import { temporaryPath, type TaskDirectory } from './task-directory.ts';
 const BYTES = 2_048;
 
 function parseName(name: string): { pause: string; n: number } | undefined {
-  const [, pause, n] = /^probe\.([0-9a-f]{32})\.(\d{1,6})$/.exec(name) ?? [];
+  const [, pause, n] = /^probe\.([0-9a-f]{32})\.([1-9]\d{0,8})$/.exec(name) ?? [];
   return pause === undefined ? undefined : { pause, n: Number(n) };
 }
 

@@ -126,3 +126,16 @@ test('the janitor removes probes of pauses that are over, and no others', async 
   await tidy(world, machine.directory);
   assert.deepEqual(probes(machine), []);
 });
+
+test('a number that somebody made up, however high, keeps nobody from trying for ever', async (t) => {
+  for (const made of ['999999', '1000000', '9999999', '999999999', '0', '07', '9'.repeat(40)]) {
+    const machine = makeMachine(t);
+    machine.write(`.codex-worker/tmp/probe.${ID}.${made}`, 'of nobody');
+    machine.write(`.codex-worker/tmp/probe.${ID}.${BigInt(made) + 1n}`, 'of nobody');
+    const [one, other] = [terminal(machine), terminal(machine)];
+    assert.equal(await waitFor(machine, one.obtain, 60_000), made === '0' ? 2 : 1, made);
+    assert.equal(await other.obtain(), undefined, 'one has it');
+    machine.kill(one.world);
+    assert.notEqual(await waitFor(machine, other.obtain, 60_000), undefined, made);
+  }
+});
