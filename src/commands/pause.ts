@@ -41,9 +41,11 @@ export async function pause({ reason, until, version, ...where }: PauseRequest):
   const directories: PausedDirectory[] = [];
   for (const { path, label } of await directoriesOf(where)) {
     const directory = await openTaskDirectory(files, path);
+    const before = await readPause(files, directory, since);
     await writePause(files, directory, me, made, 'instead');
     await notePaused(world, directory, made);
-    directories.push({ directory: path, label, pause: made });
+    const replaced = before.kind === 'pause' && isInForce(before.pause, since) && { replaced: before.pause };
+    directories.push({ directory: path, label, pause: made, ...replaced });
   }
   return { directories, now: since };
 }

@@ -25,7 +25,7 @@ export interface LimitPause extends AnyPause {
   readonly class: 'limited';
   /** When it is tried again. */
   readonly until: number;
-  /** How often it was tried in vain. */
+  /** How many of the waits that grow it has had, without a time of its own. */
   readonly round: number;
 }
 
@@ -42,10 +42,18 @@ const MINUTE_MS = 60_000;
 const LONGEST_WAIT_MS = 30 * MINUTE_MS;
 const LONGEST_REASON = 300;
 
-/** When a limit is to be tried: when it says itself, or, where that helps nothing, after 1, 2, 4 … 30 minutes. ms since 1970. */
-export function tryLimitAt(said: number | undefined, round: number, now: number): number {
-  if (said !== undefined && said > now && said <= now + LONGEST_LIMIT_MS) return said;
-  return now + Math.min(LONGEST_WAIT_MS, MINUTE_MS * 2 ** Math.min(round, 10));
+/**
+ * When a limit is to be tried: when it says itself, or, where that helps nothing, after 1, 2, 4 … 30 minutes, of which it has
+ * had `before` many. ms since 1970.
+ */
+export function tryLimitAt(
+  said: number | undefined,
+  before: number,
+  now: number,
+): Pick<LimitPause, 'until' | 'round'> {
+  if (said !== undefined && said > now && said <= now + LONGEST_LIMIT_MS) return { until: said, round: 0 };
+  const until = now + Math.min(LONGEST_WAIT_MS, MINUTE_MS * 2 ** Math.min(before, 10));
+  return { until, round: Math.min(before, 10) + 1 };
 }
 
 /** Whether it holds anybody up at `now`, ms since 1970. */

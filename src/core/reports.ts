@@ -73,6 +73,8 @@ export interface PausedDirectory {
   readonly directory: string;
   readonly label: string;
   readonly pause: Pause;
+  /** That a pause by hand took the place of, if it would have held anybody up. */
+  readonly replaced?: Pause;
 }
 
 /** Pauses that were found, made or lifted; `now` is ms since 1970. */

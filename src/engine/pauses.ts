@@ -20,7 +20,7 @@ import { headline } from '../core/printable.ts';
 import type { Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { lookAt, resultId } from '../io/files.ts';
-import { pausePath, readPause, removePause, writePause } from '../io/pause-file.ts';
+import { pausePath, readPause, removePause, replacePause, writePause } from '../io/pause-file.ts';
 import { releaseProbe } from '../io/probe-file.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
 import { notePaused, noteResumed } from './pause-notes.ts';
@@ -283,13 +283,10 @@ export class Pauses {
 
   /** The pause first, then the probe: in between it is a right to nothing. */
   async #renew(probe: HeldProbe, limit?: Limit): Promise<void> {
-    const { files } = this.#world;
     const id = newClaimId();
     for (const { place, pause } of probe.held) {
-      const read = await readPause(files, place.directory, this.#now);
-      if (read.kind !== 'pause' || read.pause.id !== pause.id) continue; // lifted, or made another, by a person
-      const next = this.#limitPause(id, limit?.message ?? pause.reason, limit?.until, pause.round + 1);
-      await this.#write(place.directory, next, 'instead');
+      const next = this.#limitPause(id, limit?.message ?? pause.reason, limit?.until, pause.round);
+      await this.#write(place.directory, next, { instead: pause }); // unless it was lifted, or made another, by a person
     }
     await this.#releaseAll(probe);
   }
@@ -303,29 +300,39 @@ export class Pauses {
         const read = await readPause(files, directory, this.#now);
         if (read.kind === 'pause' && isInForce(read.pause, this.#now)) continue;
         const pause = this.#limitPause(id, limit.message, limit.until, 0);
-        await this.#write(directory, pause, read.kind === 'absent' ? 'first' : 'instead');
+        if (read.kind === 'pause') await this.#write(directory, pause, { instead: read.pause });
+        else await this.#write(directory, pause, read.kind === 'absent' ? 'first' : 'instead');
       }
     });
   }
 
-  async #write(directory: TaskDirectory, pause: Pause, how: 'first' | 'instead'): Promise<void> {
+  async #write(
+    directory: TaskDirectory,
+    pause: Pause,
+    how: 'first' | 'instead' | { readonly instead: Pause },
+  ): Promise<void> {
     const { files, me } = this.#world;
     try {
-      if (await writePause(files, directory, me, pause, how)) await notePaused(this.#world, directory, pause);
+      const isWritten =
+        typeof how === 'string'
+          ? await writePause(files, directory, me, pause, how)
+          : await replacePause(files, directory, me, how.instead.id, pause, this.#now);
+      if (isWritten) await notePaused(this.#world, directory, pause);
     } catch (error) {
       if (!isErrno(error, 'ENOENT')) throw error; // removed meanwhile: there is nothing to start in it
     }
   }
 
-  #limitPause(id: string, message: string, said: number | undefined, round: number): LimitPause {
+  #limitPause(id: string, message: string, said: number | undefined, before: number): LimitPause {
     const { me } = this.#world;
     const since = this.#now;
+    const { until, round } = tryLimitAt(said, before, since);
     return {
       id,
       class: 'limited',
       reason: headline(message),
       since,
-      until: tryLimitAt(said, round, since),
+      until,
       round,
       by: this.#deps.by,
       pid: me.pid,

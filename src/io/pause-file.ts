@@ -73,26 +73,81 @@ async function tryToWrite(
   pause: Pause,
   how: 'first' | 'instead',
 ): Promise<boolean> {
-  const name = `pause-${randomBytes(8).toString('hex')}.${identityToken(me)}`;
-  const temporary = temporaryPath(directory, name);
+  const temporary = await draft(files, directory, me, pause);
+  try {
+    if (how === 'first') return await placeFirst(files, directory, temporary);
+    await files.rename(temporary, pausePath(directory));
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EISDIR', 'ENOTEMPTY'))
+      throw new EnvironmentError(`${pausePath(directory)} is a directory`, 'move it out of the way', {
+        cause: error,
+      });
+    throw error;
+  } finally {
+    await removeIfThere(files, temporary);
+  }
+}
+
+const newName = (what: string, me: ProcessIdentity) =>
+  `${what}-${randomBytes(8).toString('hex')}.${identityToken(me)}`;
+
+/** A complete pause under a temporary name; the path. */
+async function draft(
+  files: Files,
+  directory: TaskDirectory,
+  me: ProcessIdentity,
+  pause: Pause,
+): Promise<string> {
+  const name = newName('pause', me);
   const fd = await createPrivate(files, directory, 'tmp', name);
   try {
     await files.write(fd, Buffer.from(`${JSON.stringify(pauseFields(pause))}\n`), 0);
   } finally {
     await files.close(fd);
   }
+  return temporaryPath(directory, name);
+}
+
+/** Gives a file the name of the pause, unless there is one: false then. */
+async function placeFirst(files: Files, directory: TaskDirectory, from: string): Promise<boolean> {
   const path = pausePath(directory);
   try {
-    if (how === 'instead') await files.rename(temporary, path);
-    else if (directory.hardLinks) await files.link(temporary, path);
+    if (directory.hardLinks) await files.link(from, path);
     else if (await lookAt(files, path)) return false;
-    else await files.rename(temporary, path); // two at once: the later one stands, and nobody is worse off
+    else await files.rename(from, path); // two at once: the later one stands, and nobody is worse off
     return true;
   } catch (error) {
     if (isErrno(error, 'EEXIST')) return false;
-    if (isErrno(error, 'EISDIR', 'ENOTEMPTY'))
-      throw new EnvironmentError(`${path} is a directory`, 'move it out of the way', { cause: error });
     throw error;
+  }
+}
+
+/**
+ * Puts `next` in the place of the pause `id`; false when another one stands there, which is left as it is. For a moment in
+ * between there is none: who looks just then begins something, and meets the limit once more. Throws as `writePause` does.
+ */
+export async function replacePause(
+  files: Files,
+  directory: TaskDirectory,
+  me: ProcessIdentity,
+  id: string,
+  next: Pause,
+  now: number,
+): Promise<boolean> {
+  if (!(await stands(files, directory, id, now))) return false;
+  const temporary = await draft(files, directory, me, next); // first: where the disk is full the old one stays
+  try {
+    const aside = await takeAside(files, directory, me, id, now);
+    if (aside === undefined) return false;
+    try {
+      return await placeFirst(files, directory, temporary);
+    } catch (error) {
+      await placeFirst(files, directory, aside);
+      throw error;
+    } finally {
+      await removeIfThere(files, aside);
+    }
   } finally {
     await removeIfThere(files, temporary);
   }
@@ -106,26 +161,41 @@ export async function removePause(
   id: string,
   now: number,
 ): Promise<boolean> {
-  const path = pausePath(directory);
+  const aside = await takeAside(files, directory, me, id, now);
+  return aside !== undefined && removeIfThere(files, aside);
+}
+
+async function stands(files: Files, directory: TaskDirectory, id: string, now: number): Promise<boolean> {
   const read = await readPause(files, directory, now);
-  if (read.kind !== 'pause' || read.pause.id !== id) return false;
-  // No call removes a name only if it still leads to that file: so it is taken aside, looked at, and put back if it is another.
-  const aside = temporaryPath(directory, `lifted-${randomBytes(8).toString('hex')}.${identityToken(me)}`);
+  return read.kind === 'pause' && read.pause.id === id;
+}
+
+/**
+ * No call removes a name only if it still leads to that file: so the pause is taken aside, looked at, and put back if it is
+ * another, unless there is one again. The path where `id` is now; `undefined` when it was not that one which stood there.
+ */
+async function takeAside(
+  files: Files,
+  directory: TaskDirectory,
+  me: ProcessIdentity,
+  id: string,
+  now: number,
+): Promise<string | undefined> {
+  if (!(await stands(files, directory, id, now))) return undefined;
   try {
     await makePrivateDirectory(files, directory);
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return false; // the task directory is gone
+    if (isErrno(error, 'ENOENT')) return undefined; // the task directory is gone
     throw error;
   }
-  if (!(await renameIfThere(files, path, aside))) return false;
+  const aside = temporaryPath(directory, newName('lifted', me));
+  if (!(await renameIfThere(files, pausePath(directory), aside))) return undefined;
   const file = await readSmall(files, aside, MOST_BYTES);
   const taken = file.kind === 'read' ? asPause(parse(file.bytes.toString('utf8')), now) : undefined;
-  if (taken !== undefined && taken.id !== id) {
-    await renameIfThere(files, aside, path);
-    return false;
-  }
+  if (taken === undefined || taken.id === id) return aside;
+  await placeFirst(files, directory, aside);
   await removeIfThere(files, aside);
-  return true;
+  return undefined;
 }
 
 /** Ends whatever pause there is, and what is none. False when there was nothing. */

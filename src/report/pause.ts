@@ -7,8 +7,9 @@ import { describePause } from './wording.ts';
 export function pausedText({ directories, now }: PauseReport, paint: Paint): string {
   return directories
     .map(
-      ({ label, pause }) =>
+      ({ label, pause, replaced }) =>
         `${printable(label)} ${paint.yellow('is paused')} ${describePause(pause, now)}\n` +
+        (replaced ? `  instead of the pause that was there, ${describePause(replaced, now)}\n` : '') +
         `  what is on goes on; to start again: codex-worker resume ${printable(shellPath(label))}\n`,
     )
     .join('');

@@ -48,10 +48,10 @@ test('its texts are single printable lines of a moderate length', () => {
 });
 
 test('a limit is tried when it says, and else after 1, 2, 4 … 30 minutes', () => {
-  assert.equal(tryLimitAt(NOW + 5, 3, NOW), NOW + 5);
+  assert.deepEqual(tryLimitAt(NOW + 5, 3, NOW), { until: NOW + 5, round: 0 });
   for (const useless of [undefined, NOW, NOW - DAY, NOW + 40 * DAY, Number.NaN])
     assert.deepEqual(
-      [0, 1, 2, 3, 4, 5, 6, 1_000].map((round) => (tryLimitAt(useless, round, NOW) - NOW) / MINUTE),
+      [0, 1, 2, 3, 4, 5, 6, 1_000].map((before) => (tryLimitAt(useless, before, NOW).until - NOW) / MINUTE),
       [1, 2, 4, 8, 16, 30, 30, 30],
     );
 });

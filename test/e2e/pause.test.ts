@@ -133,6 +133,20 @@ test('a pause by hand with a time is over then, without anybody', async (t) => {
   await assertAllCompleted(bench);
 });
 
+test('a pause by hand takes the place of the one that is there, and says what that was', async (t) => {
+  const bench = await makeCodexBench(t);
+  await writeTasks(bench);
+  const first = await bench.run(['pause', '--reason', 'until I am back']);
+  assert.doesNotMatch(first.stdout, /instead/);
+
+  const { stdout } = await bench.run(['pause', '--for', '1m']);
+
+  assert.match(
+    stdout,
+    /^\. is paused until .* \(in .*\), by hand\n {2}instead of the pause that was there, until somebody resumes it, by hand: until I am back$/m,
+  );
+});
+
 test('deleting the private folder ends a pause', async (t) => {
   const bench = await makeCodexBench(t);
   await writeTasks(bench);

@@ -5,6 +5,7 @@ import { test, type TestContext } from 'node:test';
 import { EnvironmentError } from '../../src/core/errors.ts';
 import type { RunEvent } from '../../src/core/event.ts';
 import { NO_USAGE, type Outcome, type ReturnReason } from '../../src/core/outcome.ts';
+import type { HandPause } from '../../src/core/pause.ts';
 import type { Task } from '../../src/core/task.ts';
 import { Pauses } from '../../src/engine/pauses.ts';
 import type { World } from '../../src/engine/world.ts';
@@ -183,7 +184,7 @@ test('a probe that meets the limit again makes another pause, and without a time
   const waits: number[] = [];
   for (let i = 0; i < 8; i++) {
     const { inMs, round } = await pauseOf(machine, one);
-    assert.equal(round, i);
+    assert.equal(round, i + 1);
     waits.push(inMs / MINUTE);
     machine.now += inMs + A_BIT;
     assert.equal(await one.turn(), 'probe');
@@ -193,6 +194,67 @@ test('a probe that meets the limit again makes another pause, and without a time
   assert.deepEqual(waits, [1, 2, 4, 8, 16, 30, 30, 30]);
   assert.deepEqual(probes(machine), []);
 });
+
+test('a limit that had a time, and has none when it is tried, waits as long as a new one', async (t) => {
+  const machine = makeMachine(t);
+  const one = await open(t, machine);
+  await one.pauses.ended(FIX, limited());
+  for (const [said, minutes] of [
+    [20, 20],
+    [undefined, 1],
+    [undefined, 2],
+    [7, 7],
+    [undefined, 1],
+  ] as const) {
+    machine.now += (await pauseOf(machine, one)).inMs + A_BIT;
+    assert.equal(await one.turn(), 'probe');
+    one.pauses.began(FIX);
+    await one.pauses.ended(FIX, limited(said === undefined ? said : machine.now + said * MINUTE));
+    assert.equal((await pauseOf(machine, one)).inMs, minutes * MINUTE);
+  }
+});
+
+for (const until of [undefined, 3 * MINUTE] as const)
+  test(`a pause by hand that is made in the moment in which a limit is written stands, ${until === undefined ? 'for ever' : 'until its time'}`, async (t) => {
+    const machine = makeMachine(t);
+    const byHand = (id: string, more: { readonly until?: number } = {}) => {
+      const base = { id: id.repeat(32), class: 'by-hand', reason: '', since: 0, by: '', pid: 1, host: '' };
+      return { ...base, ...more } as const satisfies object as HandPause;
+    };
+    const person = machine.boot();
+    let meanwhile: HandPause | undefined;
+    const write = async () => {
+      const pause = meanwhile;
+      meanwhile = undefined;
+      if (pause) await writePause(person.files, machine.directory, person.me, pause, 'instead');
+    };
+    const isIt = (path: string) => path.endsWith('/pause.json');
+    const one = await open(t, machine, {
+      rename: async (from, to) => {
+        if (isIt(from) || isIt(to)) await write();
+        return person.files.rename(from, to);
+      },
+    });
+    const stands = async (id: string) => {
+      assert.equal(meanwhile, undefined, 'it came to be written');
+      const read = await readPause(person.files, machine.directory, machine.now);
+      assert.equal(read.kind === 'pause' && read.pause.id, id.repeat(32));
+    };
+
+    await one.pauses.ended(FIX, limited());
+    machine.now += MINUTE + A_BIT;
+    await one.turn();
+    one.pauses.began(FIX);
+    meanwhile = byHand('b', until === undefined ? {} : { until: machine.now + until });
+    await one.pauses.ended(FIX, limited(machine.now + MINUTE)); // a renewal
+    await stands('b');
+
+    const over = byHand('c', { until: machine.now - 1 });
+    await writePause(person.files, machine.directory, person.me, over, 'instead');
+    meanwhile = byHand('d');
+    await one.pauses.ended(FIX, limited()); // in the place of one that is over
+    await stands('d');
+  });
 
 test('a probe that says nothing about the limit waits for the next time; one that was not begun tries another task', async (t) => {
   const machine = makeMachine(t);
@@ -210,7 +272,7 @@ test('a probe that says nothing about the limit waits for the next time; one tha
   const problem = { kind: 'unreachable', message: 'no network' } as const;
   await one.pauses.ended(FIX, returned({ kind: 'environment', problem }));
   assert.equal(await one.turn(), 'none');
-  assert.equal((await pauseOf(machine, one)).round, 1);
+  assert.equal((await pauseOf(machine, one)).round, 2);
 });
 
 test('a task that was not begun leaves no right to try another one where a person has paused meanwhile', async (t) => {
@@ -291,7 +353,7 @@ test('when a person resumes while it is being tried, and it is limited still, th
   await one.pauses.ended(FIX, limited());
 
   assert.equal(await one.turn(), 'none');
-  assert.equal((await pauseOf(machine, one)).round, 0);
+  assert.equal((await pauseOf(machine, one)).round, 1);
 });
 
 test('a pause by hand stands before a limit, is never tried, and is over at its time', async (t) => {

@@ -4,10 +4,17 @@ import { test, type TestContext } from 'node:test';
 import type { Pause } from '../../src/core/pause.ts';
 import { newClaimId } from '../../src/core/claim.ts';
 import { realFiles } from '../../src/io/files.ts';
-import { pausePath, readPause, removeAnyPause, removePause, writePause } from '../../src/io/pause-file.ts';
+import {
+  pausePath,
+  readPause,
+  removeAnyPause,
+  removePause,
+  replacePause,
+  writePause,
+} from '../../src/io/pause-file.ts';
 import { thisProcess } from '../../src/io/process-identity.ts';
 import { scratch } from '../rig/scratch.ts';
-import { filesWith, taskDirectory } from './rig.ts';
+import { errno, filesWith, taskDirectory } from './rig.ts';
 
 const NOW = Date.parse('2026-11-22T09:00:00.000Z');
 const me = thisProcess();
@@ -64,6 +71,61 @@ test('a pause that a person makes in the moment in which another is lifted stays
   const now = await read();
   assert.equal(now.kind === 'pause' && now.pause.id, made.id);
   assert.deepEqual(left(), []);
+});
+
+for (const hardLinks of [true, false])
+  for (const [when, verb] of [
+    ['before the old one is taken away', 'rename'],
+    ['when the old one is gone', hardLinks ? 'link' : 'lstat'],
+  ] as const)
+    test(`a pause that a person makes while another is replaced, ${when}, stays${hardLinks ? '' : ', also where there are no hard links'}`, async (t) => {
+      const { directory, left, read } = make(t, hardLinks);
+      const [old, next, made] = [pause(), pause(), pause({ class: 'by-hand' })];
+      await writePause(realFiles, directory, me, old, 'first');
+      const path = pausePath(directory);
+      let isGone = false;
+      let isMade = false;
+      const makeIt = async () => {
+        if (isMade) return;
+        isMade = true;
+        await writePause(realFiles, directory, me, made, 'instead');
+      };
+      const files = filesWith({
+        rename: async (from, to) => {
+          if (from === path && verb === 'rename') await makeIt();
+          await realFiles.rename(from, to);
+          isGone ||= from === path;
+        },
+        link: async (from, to) => {
+          if (to === path && verb === 'link') await makeIt();
+          return realFiles.link(from, to);
+        },
+        lstat: async (file) => {
+          if (file === path && verb === 'lstat' && isGone) await makeIt();
+          return realFiles.lstat(file);
+        },
+      });
+
+      assert.equal(await replacePause(files, directory, me, old.id, next, NOW), false);
+
+      const now = await read();
+      assert.equal(now.kind === 'pause' && now.pause.id, made.id);
+      assert.deepEqual(left(), []);
+    });
+
+test('only the pause that is meant is replaced, and a disk that refuses the next one leaves it', async (t) => {
+  const { directory, left, read } = make(t);
+  const [old, next] = [pause(), pause()];
+  await writePause(realFiles, directory, me, old, 'first');
+  assert.equal(await replacePause(realFiles, directory, me, newClaimId(), next, NOW), false);
+  let links = 0;
+  const refusing = filesWith({
+    link: (from, to) => (++links === 1 ? Promise.reject(errno('ENOSPC')) : realFiles.link(from, to)),
+  });
+  await assert.rejects(replacePause(refusing, directory, me, old.id, next, NOW), /ENOSPC/);
+  assert.deepEqual([await read(), left()], [{ kind: 'pause', pause: old }, []]);
+  assert.equal(await replacePause(realFiles, directory, me, old.id, next, NOW), true);
+  assert.deepEqual([await read(), left()], [{ kind: 'pause', pause: next }, []]);
 });
 
 test('what is no pause, is too large or is no file is said, read with a bound, and replaced', async (t) => {
