@@ -1,10 +1,11 @@
 /** What each command does, from its arguments to its exit code: the values checked, the work done, the report shown. */
-import { checkDirectory, checkGivenPaths } from './commands/given-paths.ts';
 import { clean } from './commands/clean.ts';
 import { complete } from './commands/complete.ts';
+import { configFileFor } from './commands/config-file.ts';
 import { doctor } from './commands/doctor.ts';
 import { failedTasks, list } from './commands/list.ts';
 import { logs } from './commands/logs.ts';
+import { checkDirectory, checkWritable, givenDirectories } from './commands/given-paths.ts';
 import { checkOpenFiles } from './commands/open-files.ts';
 import { pause, resume } from './commands/pause.ts';
 import { report } from './commands/report.ts';
@@ -20,6 +21,7 @@ import { oneOf, type RunOptions } from './core/options.ts';
 import type { TidyReport } from './core/reports.ts';
 import {
   cleanOptions,
+  configNamed,
   flag,
   model,
   patterns,
@@ -53,12 +55,15 @@ import { tidyText } from './report/tidy.ts';
 import { packageVersion } from './version.ts';
 
 export const ACTIONS: Actions = {
-  run: (invocation) => runTasks(invocation, runInvocation(invocation)),
+  async run(typed) {
+    const invocation = await located(typed);
+    return runTasks(invocation, runInvocation(invocation));
+  },
 
-  async status(invocation) {
+  async status(typed) {
+    const invocation = await located(typed);
     const { paths, env, cwd } = invocation;
     const { patterns: chosen, detailed, json, watchEveryMs } = statusOptions(invocation);
-    await checkPaths(invocation, false);
     const { terminal, paint } = openPainted(env);
     const request = { paths, patterns: chosen, cwd, detailed: detailed || json };
     if (watchEveryMs !== undefined)
@@ -69,21 +74,22 @@ export const ACTIONS: Actions = {
     return 0;
   },
 
-  async list(invocation) {
+  async list(typed) {
+    const invocation = await located(typed);
     const { paths, env, cwd } = invocation;
     const options = listOptions(invocation);
-    await checkPaths(invocation, false);
     const { terminal, paint } = openPainted(env);
     const withReasons = terminal.outIsTerminal || options.byReason || options.as === 'json';
     return showList(list({ paths, cwd, ...options, withReasons }), options, terminal, paint);
   },
 
-  async retry(invocation) {
+  async retry(typed) {
+    const invocation = await located(typed);
     const { paths, bag, env, cwd } = invocation;
     const { match, dryRun } = retryOptions(bag);
     const request = runInvocation(invocation);
     const { options } = request;
-    await checkPaths(invocation, !dryRun);
+    if (!dryRun) await checkWritable(invocation.directories);
     const which = { paths, cwd, patterns: options.patterns, ...(match !== undefined && { match }) };
     const failed = await failedTasks(which);
     if (dryRun || failed.length === 0) {
@@ -96,10 +102,10 @@ export const ACTIONS: Actions = {
     return runTasks(invocation, { ...request, options: { ...options, ...only } }, chosen);
   },
 
-  async report(invocation) {
+  async report(typed) {
+    const invocation = await located(typed);
     const { paths, env, cwd } = invocation;
     const [files, chosen] = [reportOptions(invocation), patterns(invocation)];
-    await checkPaths(invocation, false);
     await checkReportFiles(files, { paths, cwd, patterns: chosen });
     const data = await report({ paths, patterns: chosen, cwd, version: packageVersion() });
     const { terminal, paint } = openPainted(env);
@@ -115,31 +121,33 @@ export const ACTIONS: Actions = {
     return showLogs(logs({ tasks, cwd, ...options }), view, openTerminal(env));
   },
 
-  async pause(invocation) {
+  async pause(typed) {
+    const invocation = await located(typed);
     const { paths, env, cwd } = invocation;
     const options = pauseOptions(invocation);
-    await checkPaths(invocation, true);
+    await checkWritable(invocation.directories);
     const report = await pause({ paths, cwd, ...options, version: packageVersion() });
     const { terminal, paint } = openPainted(env);
     terminal.out(pausedText(report, paint));
     return 0;
   },
 
-  async resume(invocation) {
+  async resume(typed) {
+    const invocation = await located(typed);
     const { paths, env, cwd } = invocation;
     const chosen = patterns(invocation);
-    await checkPaths(invocation, false);
     const report = await resume({ paths, patterns: chosen, cwd });
     const { terminal, paint } = openPainted(env);
     terminal.out(resumedText(report, paint));
     return 0;
   },
 
-  async clean(invocation) {
+  async clean(typed) {
+    const invocation = await located(typed);
     const { paths, bag, env, cwd } = invocation;
     const options = cleanOptions(invocation);
     const asks = (options.kill !== undefined || options.force !== undefined) && !options.dryRun;
-    await checkPaths(invocation, !options.dryRun);
+    if (!options.dryRun) await checkWritable(invocation.directories);
     const confirm = await confirmation(
       env,
       asks && !flag(bag, 'yes'),
@@ -149,15 +157,17 @@ export const ACTIONS: Actions = {
     return showTidy(await clean({ paths, cwd, ...options, version: packageVersion() }, confirm), env);
   },
 
-  async reset(invocation) {
+  async reset(typed) {
+    const invocation = await located(typed);
     const { paths, bag, env, cwd } = invocation;
     const options = resetOptions(invocation);
-    await checkPaths(invocation, !options.dryRun);
+    if (!options.dryRun) await checkWritable(invocation.directories);
     const confirm = await confirmation(env, !options.dryRun && !flag(bag, 'force'), 'reset', '--force');
     return showTidy(await reset({ paths, cwd, ...options, version: packageVersion() }, confirm), env);
   },
 
-  async doctor(invocation) {
+  async doctor(typed) {
+    const invocation = await located(typed);
     const { env, cwd } = invocation;
     const chosen = model(invocation);
     const report = await doctor({ cwd, env, model: chosen });
@@ -192,14 +202,16 @@ async function reportRun(
 
 /** `chosen` are the tasks to run, where those are not all that the paths stand for. */
 async function runTasks(
-  invocation: Invocation,
+  invocation: Located,
   request: RunInvocation,
   chosen: readonly string[] = invocation.paths,
 ): Promise<number> {
   const { paths, env, cwd } = invocation;
   const { options, settings } = request;
-  if (options.mode !== 'dry-run') checkOpenFiles(options.concurrency);
-  await checkPaths(invocation, options.mode !== 'dry-run');
+  if (options.mode !== 'dry-run') {
+    checkOpenFiles(options.concurrency);
+    await checkWritable(invocation.directories);
+  }
   await checkDirectory(whereIs('cd', settings.sources.cd), options.workingDirectory);
   if (request.resultsFile !== undefined)
     await checkOutputFile(
@@ -225,8 +237,17 @@ async function runTasks(
   }
 }
 
-async function checkPaths({ paths, cwd }: Invocation, write: boolean): Promise<void> {
-  await checkGivenPaths(paths, { cwd, write, commands: COMMANDS });
+/** An invocation whose paths are there, with the config file that holds for them. */
+interface Located extends Invocation {
+  readonly directories: ReadonlySet<string>;
+}
+
+/** Throws UsageError. */
+async function located(invocation: Invocation): Promise<Located> {
+  const { paths, bag, cwd } = invocation;
+  const directories = await givenDirectories(paths, { cwd, commands: COMMANDS });
+  const file = await configFileFor({ named: configNamed(bag), directories, cwd });
+  return { ...invocation, directories, ...(file && { file }) };
 }
 
 function openPainted(env: NodeJS.ProcessEnv) {

@@ -6,11 +6,12 @@
 import { CAC, type Command } from 'cac';
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { optionSpec, parseArguments, type Complaint } from './core/arguments.ts';
+import { optionSpec, parseArguments, type Complaint, type OptionSpec } from './core/arguments.ts';
 import { COMMAND_TABLE, COMMANDS, type CommandName } from './core/command-table.ts';
 import { EnvironmentError, errnoOf, UsageError } from './core/errors.ts';
 import { didYouMean } from './core/options.ts';
 import type { Actions } from './core/requests.ts';
+import { isSetting } from './core/settings.ts';
 import { errorText, exitCodeOf } from './report/errors.ts';
 import { helpPage } from './report/help.ts';
 import { openTerminal, outAtOnce } from './report/terminal.ts';
@@ -25,7 +26,7 @@ class ExactCAC extends CAC {
   readonly #complaints = new Map<Command | undefined, Complaint>();
 
   override mri(argv: readonly string[], command?: Command) {
-    const own = [...this.globalCommand.options, ...(command?.options ?? [])].map(specOf);
+    const own = withOpposites([...this.globalCommand.options, ...(command?.options ?? [])].map(specOf));
     const elsewhere = this.commands
       .filter((other) => other !== command)
       .flatMap((other) => other.options.map((option) => ({ ...specOf(option), of: other.name })));
@@ -83,6 +84,18 @@ function withoutHelpWord(args: readonly string[]): readonly string[] {
 
 const specOf = ({ rawName, config }: Command['options'][number]) =>
   optionSpec(rawName, Array.isArray(config.type));
+
+/** `--no-timeout` puts a setting back to its default, and `--retry-failed` too, whatever the environment and the file say. */
+function withOpposites(specs: readonly OptionSpec[]): readonly OptionSpec[] {
+  const opposites = specs.flatMap(({ long, takesValue }) => {
+    const name = long.replace(/^no-/, '');
+    const opposite = name === long ? `no-${name}` : name;
+    return isSetting(name)
+      ? [{ long: opposite, takesValue: false, repeatable: false, clears: takesValue }]
+      : [];
+  });
+  return [...specs, ...opposites];
+}
 
 function commandLine(actions: () => Promise<Actions>, env: NodeJS.ProcessEnv, cwd: string): ExactCAC {
   const cli = new ExactCAC('codex-worker');

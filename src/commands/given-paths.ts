@@ -10,17 +10,17 @@ import { isEntry } from '../io/task-directory.ts';
 /** A directory may hold very many names, and a guess is not worth a wait. */
 const MOST_COMPARED = 10_000;
 
-/** Throws UsageError for a path that does not exist, or, with `write`, whose directory cannot take a task's markers. */
-export async function checkGivenPaths(
+/** The directories of the tasks that `paths` stand for, absolute. Throws UsageError for a path that does not exist. */
+export async function givenDirectories(
   paths: readonly string[],
-  { cwd, write, commands }: { cwd: string; write: boolean; commands: readonly string[] },
-): Promise<void> {
+  { cwd, commands }: { cwd: string; commands: readonly string[] },
+): Promise<ReadonlySet<string>> {
   const directories = new Set<string>(paths.length === 0 ? [cwd] : []);
   for (const path of paths) {
     const directory = await directoryOf(path, cwd, commands);
     if (directory) directories.add(directory);
   }
-  if (write) for (const directory of directories) await checkWritable(directory);
+  return directories;
 }
 
 /** Throws UsageError unless `directory` is one. */
@@ -84,7 +84,12 @@ async function nearbyName(path: string, cwd: string): Promise<string | undefined
   return name === undefined ? undefined : `did you mean ${before}${name}?`;
 }
 
-async function checkWritable(directory: string): Promise<void> {
+/** Throws UsageError for a directory that cannot take the markers of its tasks. */
+export async function checkWritable(directories: ReadonlySet<string>): Promise<void> {
+  for (const directory of directories) await checkWritableOne(directory);
+}
+
+async function checkWritableOne(directory: string): Promise<void> {
   try {
     await access(directory, constants.W_OK | constants.X_OK);
   } catch (error) {

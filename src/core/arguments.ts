@@ -11,6 +11,8 @@ export interface OptionSpec {
   readonly short?: string;
   readonly takesValue: boolean;
   readonly repeatable: boolean;
+  /** It takes back what the option without its `no-` says. */
+  readonly clears?: boolean;
 }
 
 /** An option of another command. */
@@ -24,8 +26,12 @@ export function optionSpec(flags: string, repeatable = false): OptionSpec {
   return { long, takesValue: flags.includes('<'), repeatable, ...(short !== undefined && { short }) };
 }
 
-/** What an option holds: its text, whether it was given, all its texts when it is repeatable. Keys are in camel case. */
-export type OptionBag = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
+/**
+ * What an option holds: its text, whether it was given, all its texts when it is repeatable; `null` when it was taken back.
+ * Keys are in camel case.
+ */
+export type OptionBag = Readonly<Record<string, OptionValue | undefined>>;
+type OptionValue = string | boolean | readonly string[] | null;
 
 /** Why the arguments cannot be what the user meant. */
 export interface Complaint {
@@ -68,7 +74,7 @@ export function parseArguments(
   const byLong = new Map(own.map((spec) => [spec.long, spec]));
   const args: string[] = [];
   const after: string[] = [];
-  const bag = new Map<string, string | boolean | readonly string[]>([['--', after]]);
+  const bag = new Map<string, OptionValue>([['--', after]]);
   let complaint: Complaint | undefined;
   let terminated = false;
   for (const token of tokens) {
@@ -106,13 +112,10 @@ function parseArgsOptions(specs: readonly OptionSpec[]) {
   return Object.fromEntries(options);
 }
 
-function store(
-  bag: Map<string, string | boolean | readonly string[]>,
-  spec: OptionSpec,
-  value: string | undefined,
-) {
+function store(bag: Map<string, OptionValue>, spec: OptionSpec, value: string | undefined) {
   const key = bagKeyOf(spec.long);
-  if (!spec.takesValue) bag.set(key, !spec.long.startsWith('no-'));
+  if (spec.clears) bag.set(key, null);
+  else if (!spec.takesValue) bag.set(key, !spec.long.startsWith('no-'));
   else if (!spec.repeatable) bag.set(key, value ?? true);
   else {
     const before = bag.get(key);

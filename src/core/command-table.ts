@@ -53,6 +53,14 @@ function settingOption(name: SettingName): OptionRow {
 }
 
 const PATTERN = settingOption('pattern');
+const CONFIG: readonly OptionRow[] = [
+  {
+    flags: '--config <file>',
+    description: 'The config file',
+    default: 'the nearest .codex-worker.yaml or .json',
+  },
+  { flags: '--no-config', description: 'None at all' },
+];
 const DRY_RUN: OptionRow = { flags: '--dry-run', description: 'Show what would be done, and do nothing' };
 
 const MATCH: OptionRow = {
@@ -72,6 +80,7 @@ const RUN: CommandRow = {
       description:
         'Grant what tasks ask for themselves: a higher mode, a cwd outside of --cd, a verify command',
     },
+    ...CONFIG,
     { flags: '-y, --yes', description: 'Do not ask before --mode danger-full-access' },
     { flags: '-q, --quiet', description: 'Print only failures and the summary' },
     { flags: '-o, --output-json <file>', description: 'Write the results of this run to a file, as JSON' },
@@ -99,6 +108,7 @@ const STATUS: CommandRow = {
   takesPaths: true,
   options: [
     PATTERN,
+    ...CONFIG,
     { flags: '--detailed', description: 'A line for each task: who runs it, or why it failed' },
     { flags: '--json', description: 'Print everything as one JSON document; docs/json.md has its fields' },
     { flags: '--watch', description: 'Go on until Ctrl-C: in place, or in a pipe once for each change' },
@@ -141,6 +151,7 @@ const REPORT: CommandRow = {
   takesPaths: true,
   options: [
     PATTERN,
+    ...CONFIG,
     { flags: '--html <file>', description: 'One page that stands alone: no network, dark and light' },
     { flags: '--junit <file>', description: 'JUnit XML, as CI servers show it' },
     { flags: '--json <file>', description: 'Everything, as one JSON document; - is standard output' },
@@ -158,6 +169,7 @@ const LIST: CommandRow = {
   takesPaths: true,
   options: [
     PATTERN,
+    ...CONFIG,
     { flags: '--failed', description: 'Those that failed; on a terminal with the reason' },
     { flags: '--pending', description: 'Those that nobody has begun, or that were given back' },
     { flags: '--in-progress', description: 'Those that somebody works on' },
@@ -209,6 +221,7 @@ const PAUSE: CommandRow = {
   takesPaths: true,
   options: [
     PATTERN,
+    ...CONFIG,
     { flags: '--for <duration>', description: 'Over after so long', default: 'until resume' },
     { flags: '--until <time>', description: 'Over then: 07:30' },
     { flags: '--reason <text>', description: 'What the others are told' },
@@ -224,7 +237,7 @@ const RESUME: CommandRow = {
   usage: 'resume [paths…] [options]',
   summary: 'End a pause, whoever made it: a person, or a usage limit that was met.',
   takesPaths: true,
-  options: [PATTERN],
+  options: [PATTERN, ...CONFIG],
   examples: [
     'codex-worker resume                                  every run that waits here goes on',
     'codex-worker resume tasks/                           the same for those on tasks/',
@@ -238,6 +251,7 @@ const CLEAN: CommandRow = {
   takesPaths: true,
   options: [
     PATTERN,
+    ...CONFIG,
     {
       flags: '--max-age <duration>',
       description: 'Also take locks of other hosts, and damaged ones, that are older',
@@ -265,6 +279,7 @@ const RESET: CommandRow = {
   takesPaths: true,
   options: [
     PATTERN,
+    ...CONFIG,
     { flags: '--failed', description: 'Only the failed ones' },
     { flags: '--force', description: 'Do not ask' },
     { flags: '--kill', description: 'Also the running ones: kill their workers on this machine first' },
@@ -281,7 +296,7 @@ const DOCTOR: CommandRow = {
   usage: 'doctor [options]',
   summary: 'Check whether a run would work here, and say what to do where it would not.',
   takesPaths: false,
-  options: [settingOption('model')],
+  options: [settingOption('model'), ...CONFIG],
   examples: [
     'codex-worker doctor                                  before the first run',
     'codex-worker doctor -m inherit                       with the model that Codex is set to',

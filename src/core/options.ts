@@ -51,6 +51,8 @@ export interface RunOptions {
   readonly given: readonly string[];
   /** Tasks get more than the run has, if they ask for it: a higher mode, another directory, a command that verifies. */
   readonly trustTasks: boolean;
+  /** The config file, and what of it holds. */
+  readonly config?: { readonly file: string; readonly settings: readonly string[] };
 }
 
 /** What is run after each agent to see whether its task is done. */
@@ -78,7 +80,12 @@ interface Budget {
 export type MaxFailures = { readonly count: number } | { readonly percent: number };
 
 /** What was typed for one option, for the sentence about it. */
-const got = (option: string, value: string) => `${option}: got ${JSON.stringify(value)}`;
+const got = (option: string, value: string) => `${option}: got ${quoted(value)}`;
+
+/** In quotes, and not at any length: a file may hold very long ones. */
+export function quoted(value: string): string {
+  return JSON.stringify(value.length > 300 ? `${value.slice(0, 299)}…` : value);
+}
 
 /** The word of `allowed` that `given` was probably meant to be. */
 export function nearest(given: string, allowed: readonly string[]): string | undefined {

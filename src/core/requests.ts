@@ -7,7 +7,7 @@ import * as check from './options.ts';
 import type { RunOptions } from './options.ts';
 import { headline } from './printable.ts';
 import { reportFiles, runReportFiles, type ReportFile } from './report-files.ts';
-import { optionOf, type SettingName, type SettingValues } from './settings.ts';
+import { optionOf, SETTING_NAMES, type SettingName, type SettingValues } from './settings.ts';
 import { findSettings, givenIn, namedFrom, settingValue, type Places, type Settings } from './sources.ts';
 
 /** The arguments of one command, and where it was called. */
@@ -83,6 +83,7 @@ function runOptions(settings: Settings, cwd: string, trustTasks: boolean): RunOp
     budget: budget(values),
     given: givenIn(settings),
     trustTasks,
+    ...configNote(settings),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(cleanupStaleMs !== undefined && { cleanupStaleMs }),
     ...(takeoverAfterMs !== undefined && { takeoverAfterMs }),
@@ -90,6 +91,14 @@ function runOptions(settings: Settings, cwd: string, trustTasks: boolean): RunOp
     ...(maxFailures !== undefined && { maxFailures }),
     ...(command !== undefined && { verify: verify(command, values) }),
     ...(stopAt !== undefined && { stopAt }),
+  };
+}
+
+/** What the run says of its config file. */
+function configNote({ file, sources }: Settings): Pick<RunOptions, 'config'> {
+  if (!file) return {};
+  return {
+    config: { file: file.label, settings: SETTING_NAMES.filter((name) => sources[name].kind === 'file') },
   };
 }
 
@@ -179,6 +188,11 @@ function refuseContradictions(bag: OptionBag, settings: Settings): void {
 export function reportOptions({ bag, cwd }: Pick<Invocation, 'bag' | 'cwd'>): readonly ReportFile[] {
   const [html, junit, json] = [text(bag, 'html'), text(bag, 'junit'), text(bag, 'json')];
   return reportFiles({ html, junit, json }, cwd);
+}
+
+/** The config file that was named; `false` when there is to be none, `undefined` when it is to be found. */
+export function configNamed(bag: OptionBag): string | false | undefined {
+  return bag['config'] === false ? false : text(bag, 'config');
 }
 
 /** Which files are tasks, for a command that needs no other setting of a run. Throws UsageError. */

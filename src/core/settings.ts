@@ -171,6 +171,8 @@ const SETTINGS = {
 
 export type SettingName = keyof typeof SETTINGS;
 export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
+/** Whether a setting has this name. */
+export const isSetting = (name: string): name is SettingName => Object.hasOwn(SETTINGS, name);
 /** The row of a setting, whichever it is. */
 export const settingRow = (name: SettingName): SettingRow => SETTINGS[name];
 

@@ -1,7 +1,9 @@
 /** Where the value of each setting comes from: an option, else the environment, else the config file, else its default. */
 import { dirname } from 'node:path';
 import { bagKeyOf, type OptionBag } from './arguments.ts';
+import type { ConfigFile } from './config-file.ts';
 import { UsageError } from './errors.ts';
+import { quoted } from './options.ts';
 import type { SettingKind } from './setting-types.ts';
 import {
   optionOf,
@@ -11,21 +13,6 @@ import {
   type SettingName,
   type SettingValues,
 } from './settings.ts';
-
-/** A config file as it was read. */
-export interface ConfigFile {
-  /** Absolute. */
-  readonly path: string;
-  /** As people would type it. */
-  readonly label: string;
-  readonly entries: ReadonlyMap<string, ConfigEntry>;
-}
-
-interface ConfigEntry {
-  readonly value: unknown;
-  /** `line:column` of its key, from 1. */
-  readonly at: string;
-}
 
 export type Source =
   | { readonly kind: 'option' | 'environment' | 'default' }
@@ -41,14 +28,20 @@ export interface Places {
 export interface Settings {
   readonly values: SettingValues;
   readonly sources: Readonly<Record<SettingName, Source>>;
+  /** As they were said: one text for each value of a list, none where nothing was said and there is no default. */
+  readonly texts: Readonly<Record<SettingName, readonly string[]>>;
+  readonly file?: ConfigFile;
 }
 
 /** Of all settings. Throws UsageError for a value that is none, wherever it stands, also where another one wins over it. */
 export function findSettings(places: Places, now: Date): Settings {
   const found = SETTING_NAMES.map((name) => [name, findSetting(name, places, now)] as const);
+  const each = (key: keyof Found) => Object.fromEntries(found.map(([name, of]) => [name, of[key]]));
   return {
-    values: Object.fromEntries(found.map(([name, { value }]) => [name, value])) as unknown as SettingValues,
-    sources: Object.fromEntries(found.map(([name, { source }]) => [name, source])) as Settings['sources'],
+    values: each('value') as unknown as SettingValues,
+    sources: each('source') as Settings['sources'],
+    texts: each('texts') as Settings['texts'],
+    ...(places.file && { file: places.file }),
   };
 }
 
@@ -77,31 +70,49 @@ export function namedFrom(name: SettingName, source: Source): string {
   return source.kind === 'file' ? `${name} (${source.file.label}:${source.at})` : whereIs(name, source);
 }
 
-function findSetting(name: SettingName, places: Places, now: Date) {
-  const { source, texts } = textsOf(name, places);
-  const { read, kind } = settingRow(name);
-  const base = source.kind === 'file' ? dirname(source.file.path) : places.cwd;
-  const values = texts.map((text) => read(whereIs(name, source), text, { now, base }));
-  return { source, texts, value: kind === 'texts' ? values : values.at(-1) };
+interface Said {
+  readonly source: Source;
+  readonly texts: readonly string[];
 }
 
-function textsOf(
-  name: SettingName,
-  { bag, env, file }: Places,
-): { readonly source: Source; readonly texts: readonly string[] } {
-  const { kind, default: byDefault } = settingRow(name);
+interface Found extends Said {
+  readonly value: unknown;
+}
+
+function findSetting(name: SettingName, places: Places, now: Date): Found {
+  const { read, kind } = settingRow(name);
+  const find = (said: Said): Found => {
+    const base = said.source.kind === 'file' ? dirname(said.source.file.path) : places.cwd;
+    const values = said.texts.map((text) => read(whereIs(name, said.source), text, { now, base }));
+    return { ...said, value: kind === 'texts' ? values : values[0] };
+  };
+  const inFile = saidInFile(name, places);
+  const fromFile = inFile && find(inFile);
+  const above = saidForOnce(name, places);
+  return above ? find(above) : (fromFile ?? find({ source: { kind: 'default' }, texts: byDefault(name) }));
+}
+
+const byDefault = (name: SettingName) => [settingRow(name).default ?? []].flat();
+
+/** By an option, or by the environment. */
+function saidForOnce(name: SettingName, { bag, env }: Places): Said | undefined {
+  const { kind } = settingRow(name);
   const typed = bag[bagKeyOf(name)];
-  if (typed !== undefined)
-    return { source: { kind: 'option' }, texts: Array.isArray(typed) ? typed : [String(typed)] };
-  const variable = env[variableOf(name)];
-  if (variable)
-    return { source: { kind: 'environment' }, texts: kind === 'texts' ? variable.split('\n') : [variable] };
-  const entry = file?.entries.get(name);
-  if (file && entry) {
-    const source: Source = { kind: 'file', file, at: entry.at };
-    return { source, texts: textsIn(whereIs(name, source), kind, entry.value) };
+  if (typed !== undefined) {
+    const source: Source = { kind: 'option' };
+    if (typed === null) return { source, texts: byDefault(name) };
+    return { source, texts: Array.isArray(typed) ? typed : [String(typed)] };
   }
-  return { source: { kind: 'default' }, texts: byDefault === undefined ? [] : [byDefault] };
+  const variable = env[variableOf(name)];
+  if (!variable) return undefined;
+  return { source: { kind: 'environment' }, texts: kind === 'texts' ? variable.split('\n') : [variable] };
+}
+
+function saidInFile(name: SettingName, { file }: Places): Said | undefined {
+  const entry = file?.entries.get(name);
+  if (!file || !entry) return undefined;
+  const source: Source = { kind: 'file', file, at: entry.at };
+  return { source, texts: textsIn(whereIs(name, source), settingRow(name).kind, entry.value) };
 }
 
 const ALLOWED: Readonly<Record<SettingKind, string>> = {
@@ -116,8 +127,8 @@ const ALLOWED: Readonly<Record<SettingKind, string>> = {
 export function textsIn(where: string, kind: SettingKind, value: unknown): readonly string[] {
   const isText = typeof value === 'string';
   const isNumber = typeof value === 'number';
-  if (kind === 'texts' && Array.isArray(value) && value.every((item) => typeof item === 'string'))
-    return value;
+  const isTexts = Array.isArray(value) && value.every((item) => typeof item === 'string');
+  if (kind === 'texts' && isTexts && value.length > 0) return value;
   const isFine = {
     text: isText,
     texts: isText,
@@ -131,6 +142,7 @@ export function textsIn(where: string, kind: SettingKind, value: unknown): reado
 
 function inWords(value: unknown): string {
   if (value === null) return 'nothing';
-  if (Array.isArray(value)) return 'a list';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (typeof value === 'string') return quoted(value);
   return typeof value === 'object' ? 'a mapping' : JSON.stringify(value);
 }

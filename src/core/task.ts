@@ -40,6 +40,9 @@ export const markerOf = {
 /** The folder of each task directory that decides nothing: identities, temporary files, earlier attempts. */
 export const PRIVATE_DIRECTORY = '.codex-worker';
 
+/** The names of the file with the settings of a run: never tasks, whatever the pattern. */
+export const CONFIG_FILES = ['.codex-worker.yaml', '.codex-worker.yml', '.codex-worker.json'] as const;
+
 export type Marker =
   | { readonly kind: 'lock' | 'mirror' | 'completed' | 'failed'; readonly task: string }
   | { readonly kind: 'running-log'; readonly task: string; readonly claim: ClaimId }

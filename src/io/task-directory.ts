@@ -8,6 +8,7 @@ import type { PromptSource } from '../core/claim.ts';
 import { isErrno, UsageError } from '../core/errors.ts';
 import { partsOf, wrongMatter } from '../core/front-matter.ts';
 import {
+  CONFIG_FILES,
   markerOf,
   Marks,
   MAX_NAME_BYTES,
@@ -408,7 +409,7 @@ function whyNotATask(
 /** A name that is ours to pass over. A user's own `in-progress-report.md` is not; one beside `report.md` is its marker. */
 async function isMarkerBeside(files: Files, { directory, listing }: Place, name: string): Promise<boolean> {
   const marker = parseMarker(name);
-  if (!marker) return name === PRIVATE_DIRECTORY;
+  if (!marker) return name === PRIVATE_DIRECTORY || CONFIG_FILES.some((config) => config === name);
   if (marker.kind !== 'mirror') return true;
   // A task file that was deleted while it ran leaves its markers for a moment.
   return (

@@ -150,6 +150,7 @@ class ConsoleReporter {
       this.#unlessQuiet(
         dim(`approval ${options.approval}: codex exec cannot ask a human, so approval requests are declined`),
       );
+    if (options.config) this.#unlessQuiet(dim(`settings: ${configNote(options.config)}`));
     // `07:30` may have been meant for today, and be tomorrow's.
     if (options.stopAt !== undefined)
       this.#unlessQuiet(dim(`nothing is started after ${localMoment(options.stopAt)}`));
@@ -368,6 +369,10 @@ function nextSteps(
   if (summary.inProgressElsewhere > 0)
     steps.push(['who has the others:', `codex-worker status --detailed${where}`]);
   return steps.filter(([, command], index) => steps.findIndex(([, same]) => same === command) === index);
+}
+
+function configNote({ file, settings }: NonNullable<RunOptions['config']>): string {
+  return `${printable(file)} (${settings.join(', ') || 'nothing of it holds here'})`;
 }
 
 /** As they were typed; those of a shell's glob would fill the screen. */

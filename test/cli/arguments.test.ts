@@ -200,6 +200,17 @@ describe('what cannot be meant is a complaint', () => {
     assert.equal((await exact()).bag['retryFailed'], undefined);
   });
 
+  test('every setting has an opposite that takes it back, and the last of both wins', async () => {
+    assert.equal((await exact('--no-timeout')).bag['timeout'], null);
+    assert.equal((await exact('--timeout', '5m', '--no-timeout')).bag['timeout'], null);
+    assert.deepEqual((await exact('--no-pattern', '-p', '*.a')).bag['pattern'], ['*.a']);
+    assert.equal((await exact('--no-expect-changes')).bag['expectChanges'], false);
+    assert.equal((await exact('--retry-failed')).bag['retryFailed'], true);
+    assert.equal((await exact('--no-config')).bag['config'], false);
+    assert.equal((await complaint('--no-yes')).message, 'unknown option --no-yes');
+    assert.equal((await complaint('status', '--no-timeout')).message, 'unknown option --no-timeout');
+  });
+
   test('doctor takes no paths', async () => {
     const { message, hint } = await complaint('doctor', 'tasks/');
     assert.equal(message, 'doctor: got "tasks/"; it takes no paths');

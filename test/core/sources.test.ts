@@ -5,7 +5,8 @@ import { bagKeyOf, type OptionBag } from '../../src/core/arguments.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { runInvocation } from '../../src/core/requests.ts';
 import { SETTING_NAMES, settingRow, variableOf, type SettingName } from '../../src/core/settings.ts';
-import { findSettings, type ConfigFile } from '../../src/core/sources.ts';
+import type { ConfigFile } from '../../src/core/config-file.ts';
+import { findSettings } from '../../src/core/sources.ts';
 
 /** A file in which every key stands in a line of its own. */
 function fileWith(values: Readonly<Record<string, unknown>>): ConfigFile {
@@ -218,5 +219,27 @@ test('what a file says for runs of another kind is no contradiction', () => {
   assert.match(
     complaint(() => run({ options: { verifyFirst: true } })),
     /^--verify-first means nothing without --verify$/,
+  );
+});
+
+test('what an option takes back is the default again, whatever the environment and the file say', () => {
+  const file = { timeout: '1m', verify: 'make', 'verify-first': true, 'max-tokens': '1k', pattern: '*.b' };
+  const env = { CODEX_WORKER_MODEL: 'a', CODEX_WORKER_VERIFY: 'make' };
+  const options = { timeout: null, verify: null, model: null, maxTokens: null, pattern: null };
+  const { options: found } = run({ options, env, file });
+  assert.equal(found.timeoutMs, undefined);
+  assert.equal(found.verify, undefined);
+  assert.equal(found.model, 'o4-mini');
+  assert.deepEqual(found.budget, { since: 0 });
+  assert.deepEqual(found.patterns, ['*.md']);
+  assert.deepEqual(found.given, ['pattern', 'model', 'timeout', 'verify', 'max-tokens']);
+  assert.deepEqual(found.config, { file: 'tasks/.codex-worker.yaml', settings: ['verify-first'] });
+});
+
+test('a value of the file is looked at, though another one wins over it', () => {
+  const said = { options: { timeout: '1m' }, file: { timeout: 'soon' } };
+  assert.match(
+    complaint(() => settings(said)),
+    /^tasks\/\.codex-worker\.yaml:1:1: timeout: got "soon"/,
   );
 });
