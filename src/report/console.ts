@@ -9,6 +9,7 @@ import { headline, printable, shellPath, shellQuoted } from '../core/printable.t
 import type { Detail } from '../core/requests.ts';
 import type { Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
+import { describeRules } from './run-rules.ts';
 import { describeSpending } from './spending.ts';
 import {
   describeInVain,
@@ -146,6 +147,8 @@ class ConsoleReporter {
         (parts.length > 0 ? ` (${parts.join(', ')})` : '') +
         dim(` · ${model} · ${options.mode} · ${options.concurrency} at once · ${headline(codex, 60)}`),
     );
+    const rules = describeRules(options);
+    if (rules !== '') this.#unlessQuiet(dim(rules));
     if (options.approval !== 'never' && options.mode !== 'dry-run')
       this.#unlessQuiet(
         dim(`approval ${options.approval}: codex exec cannot ask a human, so approval requests are declined`),

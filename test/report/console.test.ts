@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { NO_USAGE } from '../../src/core/outcome.ts';
 import type { RunEvent } from '../../src/core/event.ts';
+import type { RunOptions } from '../../src/core/options.ts';
 import type { Detail } from '../../src/core/requests.ts';
 import { createConsoleReporter, createPaint } from '../../src/report/console.ts';
 import { wantsColours } from '../../src/report/terminal.ts';
@@ -115,6 +116,35 @@ describe('how much is said', () => {
         'approval on-request: codex exec cannot ask a human, so approval requests are declined\n',
     );
     assert.doesNotMatch(line(started(3, { approval: 'never' })), /approval/);
+  });
+
+  test('the next line has what was chosen beyond that, and is left out where nothing was', () => {
+    const rules = (options: Partial<RunOptions>) =>
+      line(started(3, { approval: 'never', ...options })).split('\n')[1];
+    assert.equal(rules({}), '');
+    const verify = {
+      command: `npm test \u001b[2J\u202e ${'v'.repeat(99)}`,
+      timeoutMs: 1,
+      first: false,
+      baselineFails: false,
+    };
+    assert.equal(
+      rules({
+        retries: 1,
+        timeoutMs: 30 * 60_000,
+        idleTimeoutMs: 2 * 3_600_000,
+        maxFailures: { percent: 5 },
+        expectChanges: true,
+        budget: { since: 0, tokens: 20e6, tokensPerTask: 500_000, attempts: 9 },
+      }),
+      '1 retry · 30m for an attempt · idle for at most 2h · ends after 5% failed · must change a file · ' +
+        'at most 20.00M tokens · 500.0k tokens a task · at most 9 attempts',
+    );
+    assert.match(rules({ verify }) ?? '', /^verified by npm test [\x20-\x7e]+v…$/);
+    const never = started(1, { approval: 'never' });
+    assert.ok(never.kind === 'run-started');
+    const { idleTimeoutMs: _, ...options } = never.options;
+    assert.match(line({ ...never, options }), /^may be idle for ever$/m);
   });
 
   test('quiet leaves failures and the summary', () => {
