@@ -14,7 +14,7 @@ export interface ReportRequest extends Omit<StatusRequest, 'detailed'> {
 /** Of a log are shown at most so many characters: of one that went well, what the agent said last. */
 const SHOWN = { failed: 2_000, 'in-progress': 1_000, completed: 500, pending: 0 } as const;
 /** Of all logs together; the page has to stay one that a browser opens, and a person sends to another. */
-const MOST_SHOWN = 2_500_000;
+const MOST_SHOWN = 1_200_000;
 /** Each is an open file. */
 const LOGS_AT_ONCE = 16;
 

@@ -68,7 +68,7 @@ test('run --report leaves the page, the JUnit file and the JSON document, which 
   assert.deepEqual([suites.testsuite?.[0]?.tests, suites.testsuite?.[0]?.failures], [3, 1]);
   const page = await bench.read('report.html');
   assert.ok(page.includes(`codex resume ${bad?.thread}`), 'the command that goes on');
-  assert.ok(page.includes('codex-worker bad.md'));
+  assert.ok(page.includes('codex-worker retry bad.md'));
 });
 
 test('report tells the same later, from the disk alone, and without the journal what the logs say', async (t) => {

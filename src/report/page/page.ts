@@ -8,7 +8,7 @@ import type { ReportData } from '../../core/report-data.ts';
 import { SCRIPT } from './script.ts';
 import { STYLE } from './style.ts';
 import { TEMPLATE } from './template.ts';
-import { STATE_WORDS, viewOf } from './view.ts';
+import { viewOf } from './view.ts';
 
 const source = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
@@ -22,10 +22,9 @@ const POLICY = [
 
 /** The text of an HTML file. */
 export function reportPage(data: ReportData): string {
-  const eta = new Eta({ autoEscape: true, autoTrim: false });
+  const eta = new Eta({ autoEscape: true, autoTrim: [false, 'nl'] });
   return eta.renderString(TEMPLATE, {
     ...viewOf(data),
-    stateWords: STATE_WORDS,
     policy: POLICY,
     style: STYLE,
     script: SCRIPT,

@@ -111,13 +111,12 @@ summary { cursor: pointer; }
 .task .dot { flex: none; width: 9px; height: 9px; border-radius: 50%; align-self: center; }
 .task .name { flex: 1 1 auto; min-width: 0; font-size: 13.5px; overflow-wrap: anywhere; }
 .task .facts { flex: none; font-size: 12.5px; color: var(--faint); font-variant-numeric: tabular-nums; }
-.task .state { flex: none; width: 6.2em; font-size: 12.5px; color: var(--soft); }
 .task .body { padding: 2px 0 16px 19px; font-size: 13.5px; }
 .task .body > p { margin: 4px 0 10px; overflow-wrap: anywhere; }
 .task:target > summary { background: var(--page); box-shadow: inset 3px 0 var(--accent); }
 table { width: 100%; margin: 0 0 10px; border-collapse: collapse; font-size: 12.5px; color: var(--soft); }
 td { padding: 2px 12px 2px 0; vertical-align: baseline; overflow-wrap: anywhere; }
-td.dotted, td.took { white-space: nowrap; }
+td:nth-child(1), td:nth-child(4) { white-space: nowrap; }
 td i { display: inline-block; width: 8px; height: 8px; margin-right: 7px; border-radius: 50%; }
 pre { margin: 0 0 10px; padding: 10px 12px; max-height: 340px; overflow: auto; font-size: 12px; line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere; background: var(--code); border: 1px solid var(--line); border-radius: 8px; }
 .commands { display: grid; grid-template-columns: max-content 1fr; gap: 4px 12px; margin: 0; font-size: 12.5px; }
@@ -135,7 +134,7 @@ footer { margin-top: 24px; font-size: 12.5px; color: var(--faint); }
   .columns { grid-template-columns: 1fr; }
   .minor { display: none; }
   h2 small { display: block; margin: 2px 0 0; }
-  td.optional, .task .state { display: none; }
+  td:nth-child(n + 5) { display: none; }
   .task > summary { flex-wrap: wrap; row-gap: 0; }
   .task .name { flex-basis: calc(100% - 40px); }
   .task .facts { margin-left: 19px; }

@@ -5,7 +5,7 @@ import type { ReportAttempt, ReportData, ReportTask } from '../../core/report-da
 import { tokensIn } from '../../core/spending.ts';
 import { unreachable } from '../../core/unreachable.ts';
 import { describeHolder, describeUsage, formatTokens, localMoment, plural } from '../wording.ts';
-import { outcomeWord } from './words.ts';
+import { outcomeWord, STATE_WORDS } from './words.ts';
 
 /** More details than this make a browser slow, and a page too large to send. What went well is left out first. */
 const MOST_CARDS = 20_000;
@@ -38,11 +38,12 @@ function cardOf(task: ReportTask, n: number) {
       ...(tried > 1 ? [plural(tried, 'attempt')] : []),
       ...(tokensIn(usage) > 0 ? [`${formatTokens(tokensIn(usage))} tokens`] : []),
       ...(tried > 0 ? [formatDuration(durationMs)] : []),
+      STATE_WORDS[state],
     ].join(' · '),
     reason: reasonOf(task),
     attempts: attempts.map(attemptOf),
     older: olderAttempts,
-    log: log === undefined || state !== 'completed' ? '' : printable(logBeside(task)), // elsewhere a command names it
+    log: log === undefined ? '' : printable(logBeside(task)),
     excerpt: printableText(excerpt),
     commands: commandsFor(task),
   };
@@ -86,9 +87,9 @@ const logBeside = ({ label, name, directory, log = '' }: ReportTask) =>
   label.slice(0, label.length - name.length) + log.slice(directory.length + 1);
 
 /** To be copied into a shell: what the name of a task could make of it there is quoted. */
-function commandsFor(task: ReportTask): readonly Command[] {
-  const { label, state, thread } = task;
-  const [path, log] = [shellPath(label), shellPath(logBeside(task))];
+function commandsFor({ label, state, thread }: ReportTask): readonly Command[] {
+  const path = shellPath(label);
+  const read: Command = { what: 'all that its agent did', command: `codex-worker logs ${path}` };
   const talk: readonly Command[] =
     thread === undefined
       ? []
@@ -97,13 +98,9 @@ function commandsFor(task: ReportTask): readonly Command[] {
     case 'completed':
       return talk;
     case 'failed':
-      return [
-        { what: 'read its log', command: `less ${log}` },
-        { what: 'try it again', command: `codex-worker ${path}` },
-        ...talk,
-      ];
+      return [read, { what: 'try it again', command: `codex-worker retry ${path}` }, ...talk];
     case 'in-progress':
-      return [{ what: 'follow it', command: `tail -f ${log}` }];
+      return [{ what: 'watch it', command: `codex-worker logs ${path} -f` }];
     case 'pending':
       return [{ what: 'run it', command: `codex-worker ${path}` }, ...talk];
     default:

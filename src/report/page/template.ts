@@ -126,12 +126,12 @@ export const TEMPLATE = `<!doctype html>
 <div id="tasks">
 <% for (const card of it.cards) { %>
 <details class="task" id="<%= card.anchor %>" data-state="<%= card.state %>" data-place="<%= card.place %>" data-ms="<%= card.durationMs %>" data-tokens="<%= card.tokens %>">
-<summary><i class="dot b-<%= card.state %>"></i><span class="name"><bdi><%= card.name %></bdi></span><span class="facts"><%= card.facts %></span><span class="state"><%= it.stateWords[card.state] %></span></summary>
+<summary><i class="dot b-<%= card.state %>"></i><span class="name"><bdi><%= card.name %></bdi></span><span class="facts"><%= card.facts %></span></summary>
 <div class="body">
 <% if (card.reason) { %><p><%= card.reason %></p><% } %>
 <% if (card.attempts.length > 0) { %><table>
 <% if (card.older > 0) { %><tr><td colspan="5"><%= card.older %> earlier attempts</td></tr><% } %>
-<% for (const one of card.attempts) { %><tr><td class="dotted"><i class="b-<%= one.outcome %>"></i><%= one.number %></td><td><%= one.words %></td><td><%= one.when %></td><td class="took"><%= one.took %></td><td class="optional"><%= one.tokens %></td><td class="optional"><%= one.run %></td></tr><% } %>
+<% for (const one of card.attempts) { %><tr><td><i class="b-<%= one.outcome %>"></i><%= one.number %></td><td><%= one.words %></td><td><%= one.when %></td><td><%= one.took %></td><td><%= one.tokens %></td><td><%= one.run %></td></tr><% } %>
 </table><% } %>
 <% if (card.excerpt) { %><pre><%= card.excerpt %></pre><% } %>
 <% if (card.log || card.commands.length > 0) { %><dl class="commands">

@@ -3,22 +3,14 @@ import { formatDuration } from '../../core/duration.ts';
 import { headline, printable } from '../../core/printable.ts';
 import type { ReportData, ReportTotals } from '../../core/report-data.ts';
 import { tokensIn } from '../../core/spending.ts';
-import type { TaskState } from '../../core/task.ts';
 import { describeUsage, formatTokens, localMoment, plural } from '../wording.ts';
 import { axisOf, type Axis } from './axis.ts';
 import { durationBars, tokensChart } from './charts.ts';
 import { cardsOf } from './task-cards.ts';
 import { timelineOf } from './timeline.ts';
-import { outcomeWord, percent } from './words.ts';
+import { outcomeWord, percent, STATE_WORDS } from './words.ts';
 
 const STATES = ['completed', 'failed', 'in-progress', 'pending'] as const;
-export const STATE_WORDS: Readonly<Record<TaskState, string>> = {
-  completed: 'completed',
-  failed: 'failed',
-  'in-progress': 'in progress',
-  pending: 'pending',
-};
-
 export function viewOf(data: ReportData) {
   const axis = axisOf(data);
   return {

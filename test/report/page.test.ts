@@ -1,0 +1,94 @@
+/** The page of a report without a browser: how large it gets, and where on its axis a moment is. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { newClaimId } from '../../src/core/claim.ts';
+import type { JournalEntry } from '../../src/core/journal-entry.ts';
+import { reportOn, type ReportData } from '../../src/core/report-data.ts';
+import { axisOf } from '../../src/report/page/axis.ts';
+import { reportPage } from '../../src/report/page/page.ts';
+
+const NOW = Date.UTC(2026, 0, 31, 7);
+const HOUR = 3_600_000;
+
+const entry = (task: string, at: number, more: Partial<JournalEntry> = {}): JournalEntry => ({
+  at,
+  run: 'one',
+  by: 'codex-worker 1.0.0',
+  task,
+  attempt: 1,
+  claim: newClaimId(),
+  outcome: 'completed',
+  usage: { input: 1_000, cached: 400, output: 50 },
+  durationMs: HOUR,
+  ...more,
+});
+
+function report(names: readonly string[], entries: readonly JournalEntry[], excerpt?: string): ReportData {
+  const path = (name: string) => `/tasks/${name}`;
+  return reportOn({
+    by: 'codex-worker 1.0.0',
+    at: NOW,
+    tasks: names.map((name) => ({
+      task: { directory: '/tasks', name, label: `tasks/${name}` },
+      state: 'completed',
+      log: `/tasks/done_exec_log-${name}.txt`,
+    })),
+    refused: [],
+    directories: [{ directory: '/tasks', label: 'tasks', entries, notes: [] }],
+    paused: [],
+    logEnds: new Map(excerpt === undefined ? [] : names.map((name) => [path(name), { text: excerpt }])),
+  });
+}
+
+test('two nights with a day between them are two nights, and one gap', () => {
+  const entries = [1, 2, 3, 25, 26, 27].map((ago) => entry('a.md', NOW - ago * HOUR));
+  const axis = axisOf(report(['a.md'], entries));
+  assert.ok(axis);
+  assert.equal(axis.gaps.length, 1);
+  const places = [28, 25, 4, 1].map((ago) => Math.round(axis.at(NOW - ago * HOUR)));
+  assert.deepEqual(places, [0, 49, 51, 100]);
+  for (const x of [0, 20, 48.75, 51.25, 100])
+    assert.ok(Math.abs(axis.at(axis.timeAt(x) ?? 0) - x) < 0.01, String(x));
+  assert.equal(axis.timeAt(50), undefined, 'in the gap');
+  const within = axis.at(NOW - 12 * HOUR);
+  assert.ok(within > 48 && within < 52, 'what was cut out is in its gap');
+});
+
+test('lines with times from other years leave the night as wide as it was', () => {
+  const night = Array.from({ length: 100 }, (_, n) => entry('a.md', NOW - n * 60_000));
+  const forged = Array.from({ length: 30 }, (_, n) => entry('a.md', Date.UTC(2020, n), { durationMs: 0 }));
+  const axis = axisOf(report(['a.md'], [...forged.slice(0, 5), ...night]));
+  assert.ok(axis);
+  assert.ok(axis.at(NOW) - axis.at(NOW - HOUR) > 25, 'an hour of the night can be seen');
+});
+
+test('nothing was done, or only for a moment: the page is there all the same', () => {
+  assert.equal(axisOf(report(['a.md'], [])), undefined);
+  assert.match(reportPage(report(['a.md'], [])), /nothing was run yet/);
+  assert.match(reportPage(report([], [])), /nothing was run yet/);
+  const moment = report(['a.md'], [entry('a.md', NOW, { durationMs: 0 })]);
+  assert.doesNotMatch(reportPage(moment), /NaN|Infinity|undefined/);
+});
+
+test('ten thousand tasks are a page of less than ten megabytes', () => {
+  const names = Array.from({ length: 10_000 }, (_, n) => `a-task-with-a-name-${n}.md`);
+  const thread = '0199a213-81c0-7800-8aa1-bbab2a035a53';
+  const entries = names.map((name, n) => entry(name, NOW - n * 1_000, { thread, run: String(n % 3) }));
+  const page = reportPage(report(names, entries, 'The end of its log, which says what was done. '.repeat(3)));
+  assert.ok(page.length < 10_000_000, `${page.length} characters`);
+  assert.equal(page.match(/<details class="task"/g)?.length, 10_000);
+});
+
+test('a journal with a new run in each line draws no more of them than a person looks at', () => {
+  const entries = Array.from({ length: 20_000 }, (_, n) =>
+    entry('a.md', NOW - n, {
+      run: `run ${n}`,
+      by: 'x'.repeat(1_000),
+      why: 'y'.repeat(1_000) + String(n),
+      outcome: 'retry',
+    }),
+  );
+  const page = reportPage(report(['a.md'], entries));
+  assert.ok(page.length < 200_000, `${page.length} characters`);
+  assert.match(page, /\d+ earlier runs are not drawn/);
+});
