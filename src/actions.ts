@@ -1,4 +1,5 @@
 /** What each command does, from its arguments to its exit code: the values checked, the work done, the report shown. */
+import { resolve } from 'node:path';
 import { clean } from './commands/clean.ts';
 import { complete } from './commands/complete.ts';
 import { configFileFor } from './commands/config-file.ts';
@@ -6,6 +7,7 @@ import { doctor } from './commands/doctor.ts';
 import { failedTasks, list } from './commands/list.ts';
 import { logs } from './commands/logs.ts';
 import { checkDirectory, checkWritable, givenDirectories } from './commands/given-paths.ts';
+import { openOutbox } from './commands/notify.ts';
 import { checkOpenFiles } from './commands/open-files.ts';
 import { pause, resume } from './commands/pause.ts';
 import { report } from './commands/report.ts';
@@ -16,8 +18,11 @@ import { watchStatus } from './commands/watch-status.ts';
 import { COMMANDS } from './core/command-table.ts';
 import { SHELLS } from './core/completions.ts';
 import { UsageError } from './core/errors.ts';
+import type { RunEvent } from './core/event.ts';
 import { listOptions, logsOptions, retryOptions } from './core/look-requests.ts';
+import { withoutTargets, type Notification } from './core/notification.ts';
 import { oneOf, type RunOptions } from './core/options.ts';
+import { printable } from './core/printable.ts';
 import type { TidyReport } from './core/reports.ts';
 import {
   cleanOptions,
@@ -40,6 +45,8 @@ import { completionScript, completionText } from './report/completion.ts';
 import { confirm, confirmFullAccess } from './report/confirm.ts';
 import { createPaint } from './report/console.ts';
 import { doctorText } from './report/doctor.ts';
+import { exitCodeOf } from './report/errors.ts';
+import { bellOf, Notifier } from './report/notify.ts';
 import { checkOutputFile } from './report/output-file.ts';
 import { checkReportFiles, writeReportFiles } from './report/report-files.ts';
 import { reportText } from './report/report-text.ts';
@@ -225,14 +232,23 @@ async function runTasks(
   const reporter = openRunReporter(request, paths, terminal);
   const version = packageVersion();
   const writeReports = () => reportRun(invocation, request, terminal);
+  const { notifier, outbox } = openNotifications(invocation, settings, terminal, reporter.emit);
+  const emit = (event: RunEvent) => {
+    reporter.emit(event);
+    notifier.note(event);
+  };
   try {
-    const exitCode = await run({ paths: chosen, options, env, cwd, version }, reporter.emit);
+    const order = { paths: chosen, options, env: withoutTargets(env), cwd, version };
+    const exitCode = await run(order, emit);
     await reporter.close(exitCode);
     await writeReports();
+    await outbox.close();
     return exitCode;
   } catch (error) {
     await reporter.abandon(error);
     await writeReports().catch(() => {}); // what it would say stands back behind that error
+    notifier.abandon(error, exitCodeOf(error));
+    await outbox.close();
     throw error;
   }
 }
@@ -248,6 +264,32 @@ async function located(invocation: Invocation): Promise<Located> {
   const directories = await givenDirectories(paths, { cwd, commands: COMMANDS });
   const file = await configFileFor({ named: configNamed(bag), directories, cwd });
   return { ...invocation, directories, ...(file && { file }) };
+}
+
+/** What of a run is told to those who do not look at it, and how it gets there. */
+function openNotifications(
+  { paths, env, cwd }: Invocation,
+  { values }: Settings,
+  terminal: Terminal,
+  emit: (event: RunEvent) => void,
+) {
+  let isOver = false;
+  const outbox = openOutbox(values.notify, {
+    env,
+    cwd,
+    ring: (text) => terminal.live && terminal.err(bellOf(text)),
+    tell: (message) => {
+      if (isOver) terminal.err(`codex-worker: ${printable(message)}\n`);
+      else emit({ kind: 'notice', message });
+    },
+  });
+  const [only, ...others] = paths;
+  const directory = only !== undefined && others.length === 0 ? resolve(cwd, only) : cwd;
+  const send = (notification: Notification) => {
+    isOver ||= notification.event === 'finished'; // the last event has been said, and nothing comes behind it
+    outbox.send(notification);
+  };
+  return { outbox, notifier: new Notifier(directory, send, () => new Date()) };
 }
 
 function openPainted(env: NodeJS.ProcessEnv) {

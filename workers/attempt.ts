@@ -1,5 +1,6 @@
 /** The entry of a worker thread: one attempt, with the real world, its news sent back through a port of its own. */
 import type { MessagePort } from 'node:worker_threads';
+import { withoutTargets } from '../src/core/notification.ts';
 import type { Outcome } from '../src/core/outcome.ts';
 import { runAttempt } from '../src/engine/attempt.ts';
 import type { AbortMessage, AttemptOrder } from '../src/engine/order.ts';
@@ -23,7 +24,7 @@ export default async function attempt({
     return await runAttempt(realWorld(), order, {
       tell: (news) => port.postMessage(news),
       aborted: abortion.signal,
-      env: process.env,
+      env: withoutTargets(process.env),
     });
   } finally {
     port.close();

@@ -98,6 +98,7 @@ const RUN: CommandRow = {
     'codex-worker tasks/ --mode dry-run                   show what would be run',
     'codex-worker tasks/ -C ../app -m inherit             in ../app, with the model Codex is set to',
     'codex-worker tasks/ -o results.json                  also a file with the results, for a script',
+    'codex-worker tasks/ --notify https://ntfy.sh/mine    post the end, a pause, a stop',
     'Start it again after an interruption, or in a second terminal: done work is never repeated.',
   ],
 };
@@ -337,7 +338,7 @@ export const HELP_ABOUT =
 
 export const HELP_ENVIRONMENT = [
   '  CODEX_CMD           the Codex program: a path, or a name on PATH',
-  '  CODEX_WORKER_IDLE_TIMEOUT   for --idle-timeout; so for every option from --pattern to --for',
+  '  CODEX_WORKER_IDLE_TIMEOUT   for --idle-timeout; so for every option from --pattern to --notify',
   '  CODEX_WORKER_TASK   set for the command of --verify: the absolute path of the task file',
   '  NO_COLOR, FORCE_COLOR, CI   no colours; colours; no progress line',
 ].join('\n');

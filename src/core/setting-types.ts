@@ -1,5 +1,6 @@
 /** The kinds of values that settings have: how a text is checked, what else a file may hold for it, what an editor is told. */
 import { resolve } from 'node:path';
+import { notifyTarget } from './notification.ts';
 import * as check from './options.ts';
 
 type JsonSchema = Readonly<Record<string, unknown>>;
@@ -46,10 +47,7 @@ function amount<T>(placeholder: string, read: SettingType<T>['read'], pattern: s
   };
 }
 
-function texts(
-  placeholder: string,
-  read: SettingType<string>['read'],
-): SettingType<string> & { kind: 'texts' } {
+function texts<T>(placeholder: string, read: SettingType<T>['read']): SettingType<T> & { kind: 'texts' } {
   const schema = {
     anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }],
   };
@@ -84,6 +82,7 @@ export const type = {
   patterns: texts('<glob>', check.taskPattern),
   codexSettings: texts('<key=value>', check.codexSetting),
   command: text('<command>', check.shellCommand),
+  notifyTargets: texts('<url|command>', notifyTarget),
   directory: text('<dir>', (where, value, { base }) => resolve(base, check.directoryName(where, value))),
   duration: amount('<duration>', check.duration, DURATION),
   durationOrOff: amount('<duration>', check.durationOrOff, DURATION),

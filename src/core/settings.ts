@@ -167,6 +167,10 @@ const SETTINGS = {
     ...type.span,
     description: 'The same, after so long',
   },
+  notify: {
+    ...type.notifyTargets,
+    description: 'Tell a webhook or a command of the end, a pause, a stop; or ring the bell; repeatable',
+  },
 } as const satisfies Readonly<Record<string, SettingRow>>;
 
 export type SettingName = keyof typeof SETTINGS;

@@ -72,6 +72,7 @@ const SAMPLES: Readonly<Record<SettingName, readonly [option: string, file: unkn
   'max-failures': ['2', '3%'],
   'stop-at': ['13:00', '14:00'],
   for: ['2h', '3h'],
+  notify: ['bell', ['date']],
 };
 
 describe('an option wins over the environment, that over the file, and that over the default', () => {

@@ -1,0 +1,120 @@
+/** What of a run is worth telling somebody who does not look at it: its end, a pause, a stop. */
+import { basename } from 'node:path';
+import type { RunEvent } from '../core/event.ts';
+import { describeProblem } from '../core/failure.ts';
+import type { Notification } from '../core/notification.ts';
+import { headline, printable } from '../core/printable.ts';
+import { unreachable } from '../core/unreachable.ts';
+import { describePause } from './wording.ts';
+
+/** Rings the bell, and gives those terminals the text that can show it on the desktop (OSC 9); others ignore it. */
+export const bellOf = (text: string) => `\u0007\u001b]9;${printable(text)}\u001b\\`;
+
+export class Notifier {
+  readonly #directory: string;
+  readonly #send: (notification: Notification) => void;
+  readonly #now: () => Date;
+  #run: string | undefined;
+  #counts = { completed: 0, failed: 0, left: 0 };
+  /** A pause that is renewed is told once. */
+  #isPaused = false;
+
+  constructor(directory: string, send: (notification: Notification) => void, now: () => Date) {
+    this.#directory = directory;
+    this.#send = send;
+    this.#now = now;
+  }
+
+  note(event: RunEvent): void {
+    switch (event.kind) {
+      case 'run-started':
+        return this.#started(event);
+      case 'attempt-ended':
+        return this.#ended(event);
+      case 'made-pending':
+        return this.#count(0, -1);
+      case 'paused': {
+        if (this.#isPaused) return;
+        this.#isPaused = true;
+        const { until } = event.pause;
+        return this.#tell('paused', `paused ${describePause(event.pause, event.now)}`, {
+          ...(until !== undefined && { until: new Date(until).toISOString() }),
+        });
+      }
+      case 'resumed':
+        this.#isPaused = false;
+        return;
+      case 'stopped':
+        return this.#tell('stopped', `stopped: ${describeProblem(event.problem).message}`);
+      case 'dispatch-ended':
+        // The end of its time was asked for, and is no news.
+        if (event.why.kind !== 'time-up')
+          this.#tell('stopped', `no more tasks are started: ${event.why.message}`);
+        return;
+      case 'run-finished': {
+        const { completed, failed, pending, givenBack, inProgressElsewhere } = event.summary;
+        this.#counts = { completed, failed, left: pending + givenBack + inProgressElsewhere };
+        const sum = `${completed} completed, ${failed} failed, ${this.#counts.left} left`;
+        const { exitCode } = event;
+        return this.#tell('finished', `finished with exit code ${exitCode}: ${sum}`, { exitCode });
+      }
+      case 'notice':
+      case 'attempt-started':
+      case 'attempt-activity':
+      case 'retry-scheduled':
+      case 'reaped':
+      case 'held':
+      case 'left-waiting':
+      case 'draining':
+      case 'aborting':
+      case 'probing':
+      case 'level':
+      case 'dry-run':
+        return;
+      default:
+        return unreachable(event);
+    }
+  }
+
+  /** For a run that an error ends: it finishes without having said so. */
+  abandon(error: unknown, exitCode: number): void {
+    const why = error instanceof Error ? error.message : String(error);
+    if (this.#run !== undefined)
+      this.#tell('finished', `ended with exit code ${exitCode}: ${why}`, { exitCode });
+  }
+
+  #started({ run, options, total, states }: Extract<RunEvent, { kind: 'run-started' }>): void {
+    if (options.mode === 'dry-run') return;
+    this.#run = run;
+    const isOver =
+      (options.rerunCompleted ? 0 : states.completed) + (options.retryFailed ? 0 : states.failed);
+    this.#counts.left = total - isOver;
+  }
+
+  #ended({ outcome }: Extract<RunEvent, { kind: 'attempt-ended' }>): void {
+    if (outcome.kind === 'succeeded') this.#count(1, 0);
+    else if (outcome.kind === 'failed' && !outcome.willRetry) this.#count(0, 1);
+  }
+
+  #count(completed: number, failed: number): void {
+    const { completed: done, failed: lost, left } = this.#counts;
+    this.#counts = { completed: done + completed, failed: lost + failed, left: left - completed - failed };
+  }
+
+  #tell(
+    event: Notification['event'],
+    text: string,
+    more: Pick<Notification, 'exitCode' | 'until'> = {},
+  ): void {
+    if (this.#run === undefined) return; // of a dry run there is nothing to tell
+    this.#send({
+      event,
+      text: headline(`${basename(this.#directory)}: ${printable(text)}`),
+      directory: this.#directory,
+      run: this.#run,
+      at: this.#now().toISOString(),
+      counts: this.#counts,
+      ...more,
+    });
+  }
+}
