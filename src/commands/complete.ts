@@ -11,6 +11,7 @@ import { DEFAULT_MODEL } from '../core/options.ts';
 import { printable } from '../core/printable.ts';
 import { parseMarker } from '../core/task.ts';
 import { listIfThere, realFiles } from '../io/files.ts';
+import { completeTask } from './task-names.ts';
 
 /** Where the values of an option are found, by what `--help` calls them; what is not here is the user's own to think of. */
 const VALUES: Readonly<Record<string, readonly string[] | 'files' | 'directories' | 'locked tasks'>> = {
@@ -34,6 +35,7 @@ export async function complete(words: readonly string[], cwd: string): Promise<C
   const matcher = new Matcher(command, paths.length === 0 && !before.includes(command));
   const { offers, asked } = matcher.match(before.at(-1), current);
   if (asked) return valuesOf(asked, current, paths, cwd);
+  if (command === 'logs' && before.includes(command) && !current.startsWith('-')) return logsOf(current, cwd);
   return { offers, shellAdds: current.startsWith('-') ? 'nothing' : shellAdds };
 }
 
@@ -109,6 +111,13 @@ async function valuesOf(
     .filter((name) => name.startsWith(typed))
     .map((value) => ({ value: inline + value, description: '' }));
   return { offers, shellAdds: 'nothing' };
+}
+
+/** A log is asked for by the name of its task, whose own file may be gone. */
+async function logsOf(typed: string, cwd: string): Promise<Completions> {
+  const tasks = await completeTask(typed, cwd).catch(() => []);
+  const offers = few(tasks.filter((task) => printable(task) === task));
+  return { offers: offers.map((value) => ({ value, description: '' })), shellAdds: 'directories' };
 }
 
 /** The tasks in progress, as `--kill` takes them: `tasks/fix.md` says where to look, as a path beside it does. */

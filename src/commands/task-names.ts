@@ -33,7 +33,8 @@ export async function namedTask(files: Files, typed: string, cwd: string): Promi
 export async function completeTask(begun: string, cwd: string): Promise<string[]> {
   const way = begun.slice(0, begun.lastIndexOf('/') + 1);
   const names = await taskNames(realFiles, resolve(cwd, way), [DEFAULT_PATTERN]);
-  return names.map((name) => way + name).filter((path) => path.startsWith(begun));
+  const typed = (name: string) => (way === '' && name.startsWith('-') ? `./${name}` : way + name);
+  return names.map(typed).filter((path) => path.startsWith(begun));
 }
 
 const LIST_THEM = 'codex-worker list shows the tasks of a directory';

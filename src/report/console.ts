@@ -55,6 +55,8 @@ class ConsoleReporter {
   #wouldRun = 0;
   #run: RunOptions | undefined;
   #isToldHow = false;
+  /** As they failed, by their labels. */
+  readonly #failed = new Set<string>();
 
   constructor(options: ConsoleOptions) {
     this.#options = options;
@@ -79,6 +81,7 @@ class ConsoleReporter {
       case 'retry-scheduled':
         return this.#retry(event.task, `; retrying in ${formatDuration(event.waitMs)}`);
       case 'made-pending':
+        this.#failed.delete(event.task.label);
         return this.#unlessQuiet(`⏪ ${nameOf(event.task)} is pending again: it failed as the others did`);
       case 'reaped':
         return this.#unlessQuiet(
@@ -188,6 +191,7 @@ class ConsoleReporter {
           this.#awaitingRetry.set(keyOf(task), `🔁 ${name} attempt ${outcome.attempt} failed: ${reason}`);
           return this.#warnings(outcome.warnings);
         }
+        this.#failed.add(task.label);
         this.#say(`❌ ${name} ${red('failed')}: ${reason} ${dim(`(${formatDuration(outcome.durationMs)})`)}`);
         this.#warnings(outcome.warnings);
         return this.#log(log);
@@ -238,8 +242,13 @@ class ConsoleReporter {
     const { spending, pending } = summary;
     if (spending && spending.directory.attempts > 0)
       this.#unlessQuiet(`  ${this.#paint.dim(describeSpending(spending, pending))}`);
-    for (const [what, command] of nextSteps(summary, this.#options.paths, this.#run, this.#isToldHow))
+    for (const [what, command] of this.#nextSteps(summary))
       this.#say(`  ${what}${command && ` ${this.#paint.cyan(command)}`}`);
+  }
+
+  #nextSteps(summary: RunSummary) {
+    const [failed] = this.#failed;
+    return nextSteps(summary, this.#options.paths, this.#run, { failed, isToldHow: this.#isToldHow });
   }
 
   #summaryLine(summary: RunSummary): string {
@@ -353,8 +362,15 @@ function nextSteps(
   summary: RunSummary,
   paths: readonly string[],
   options: RunOptions | undefined,
-  /** What stopped the run has said how to go on. */
-  isToldHow: boolean,
+  {
+    failed,
+    isToldHow,
+  }: {
+    /** The label of the task that failed first, where one has. */
+    readonly failed: string | undefined;
+    /** What stopped the run has said how to go on. */
+    readonly isToldHow: boolean;
+  },
 ): readonly (readonly [string, string])[] {
   const patterns = (options?.patterns ?? []).filter((pattern) => pattern !== DEFAULT_PATTERN);
   const where =
@@ -362,6 +378,8 @@ function nextSteps(
   const steps: (readonly [string, string])[] = [];
   if (summary.failed + summary.leftFailed > 0) {
     steps.push(['why they failed:', `codex-worker status --detailed${where}`]);
+    if (failed !== undefined)
+      steps.push(['what the agent of the first did:', `codex-worker logs ${shellPath(failed)}`]);
     const again =
       options?.retryFailed === false
         ? 'start the command without --no-retry-failed'

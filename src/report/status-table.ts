@@ -2,7 +2,7 @@
 import { formatDuration } from '../core/duration.ts';
 import { pauseFields } from '../core/pause.ts';
 import type { StatusReport, TaskStatus, Worker } from '../core/reports.ts';
-import { headline, printable } from '../core/printable.ts';
+import { headline, printable, shellPath } from '../core/printable.ts';
 import type { TaskState } from '../core/task.ts';
 import { columnsOf, padEnd } from './columns.ts';
 import type { Paint } from './console.ts';
@@ -25,7 +25,9 @@ export interface StatusView {
 }
 
 export function statusText(report: StatusReport, view: StatusView): string {
-  const tasks = view.detailed ? taskLines(report.tasks, view) : [];
+  const tasks = view.detailed
+    ? report.tasks.flatMap((task) => [taskLine(task, view), ...goOnWith(task, view)])
+    : [];
   const lines = [
     ...overview(report, view),
     ...(tasks.length > 0 ? ['', ...tasks] : []),
@@ -59,8 +61,18 @@ export function refusals({ refused }: StatusReport, { paint }: StatusView): stri
   );
 }
 
-export function taskLines(tasks: readonly TaskStatus[], { paint, now }: StatusView): string[] {
-  return tasks.map((task) => taskLine(task, paint, now));
+export function taskLines(tasks: readonly TaskStatus[], view: StatusView): string[] {
+  return tasks.map((task) => taskLine(task, view));
+}
+
+/** What to type to see what went wrong, and to go on with it by hand where Codex has kept the thread. */
+function goOnWith({ task, state, thread }: TaskStatus, { paint }: StatusView): string[] {
+  if (state !== 'failed') return [];
+  const commands = [
+    `codex-worker logs ${shellPath(task.label)}`,
+    ...(thread === undefined ? [] : [`codex resume ${thread}`]),
+  ];
+  return [' '.repeat(TITLES['in-progress'].length + 2) + commands.map(paint.cyan).join(paint.dim(' · '))];
 }
 
 function describeWorkers(workers: readonly Worker[]): string {
@@ -98,7 +110,7 @@ function drawTable(head: Row, rows: readonly Row[]): string[] {
   ];
 }
 
-function taskLine(status: TaskStatus, paint: Paint, now: Date): string {
+function taskLine(status: TaskStatus, { paint, now }: StatusView): string {
   const colour = { pending: paint.dim, 'in-progress': paint.cyan, completed: paint.green, failed: paint.red };
   const title = colour[status.state](TITLES[status.state].padEnd(TITLES['in-progress'].length));
   const detail = detailOf(status, now);

@@ -1,78 +1,13 @@
-/** What `logs` shows of the files that are there, and of what somebody has put in their place. */
+/** What `logs` shows of the files that are there. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import {
-  appendFileSync,
-  mkdirSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, mkdirSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
-import { logs, type LogsRequest } from '../../src/commands/logs.ts';
+import { test } from 'node:test';
+import { logs } from '../../src/commands/logs.ts';
 import { completeTask } from '../../src/commands/task-names.ts';
-import { newClaimId } from '../../src/core/claim.ts';
 import { UsageError } from '../../src/core/errors.ts';
-import { showLogs } from '../../src/report/logs.ts';
-import { scratch } from '../rig/scratch.ts';
-import { forgedRecord, hashOf, HOSTILE, lockBytes, STEERING } from '../security/rig.ts';
-import { thisProcess } from '../../src/io/process-identity.ts';
-
-const RULE = '─'.repeat(72);
-
-/** A log as an attempt leaves it; without an outcome, of one that is on. */
-function logText(attempt: number, body: string, outcome?: string, claim = newClaimId()): string {
-  const head = { task: 'fix.md', attempt, claim, prompt: `${'a'.repeat(64)} (sha256, 8 bytes)` };
-  const lines = Object.entries(head).map(([name, value]) => `${`${name}:`.padEnd(10)} ${value}`);
-  const foot = outcome === undefined ? '' : `\n${RULE}\noutcome:   ${outcome}\n`;
-  return `codex-worker log\n${lines.join('\n')}\n${RULE}\n${body}\n${foot}`;
-}
-
-function scene(t: TestContext) {
-  const cwd = scratch(t);
-  const write = (name: string, text: string | Buffer) => {
-    mkdirSync(join(cwd, name, '..'), { recursive: true });
-    writeFileSync(join(cwd, name), text);
-  };
-  const putAside = (attempt: number, kind: string, body: string) =>
-    write(
-      `.codex-worker/ended/${hashOf('fix.md')}.${attempt}.${newClaimId()}.${kind}.txt`,
-      logText(attempt, body, kind),
-    );
-  /** A claim of this very process, which lives. */
-  const run = (attempt: number, body: string) => {
-    const { host, pid, start } = thisProcess();
-    const record = forgedRecord({ attempt, host, owner: { pid, start } });
-    write('.lock-fix.md', lockBytes(record));
-    write(`.exec_log-fix.md.${record.claim}`, logText(attempt, body, undefined, record.claim));
-    return { claim: record.claim, path: join(cwd, `.exec_log-fix.md.${record.claim}`) };
-  };
-  const show = (tasks: string | string[], more: Partial<LogsRequest> & { toTerminal?: boolean } = {}) =>
-    shown({ tasks: [tasks].flat(), cwd, follow: false, raw: false, ...more }, more.toTerminal ?? false);
-  write('fix.md', 'Fix it.\n');
-  return { cwd, write, putAside, run, show };
-}
-
-async function shown(request: LogsRequest, toTerminal: boolean, onText: (out: string) => void = () => {}) {
-  const out: Buffer[] = [];
-  let err = '';
-  const terminal = {
-    pour: (piece: string | Uint8Array) => {
-      out.push(Buffer.from(piece));
-      onText(Buffer.concat(out).toString());
-      return Promise.resolve(true);
-    },
-    err: (text: string) => void (err += text),
-    outIsTerminal: toTerminal,
-  };
-  const view = { raw: request.raw, headings: request.tasks.length > 1 };
-  const code = await showLogs(logs(request), view, terminal);
-  const bytes = Buffer.concat(out);
-  return { code, bytes, out: bytes.toString(), err };
-}
+import { logText, scene, shown } from '../rig/shown-logs.ts';
+import { hashOf, HOSTILE } from '../security/rig.ts';
 
 const refused = (message: RegExp, hint?: RegExp) => (error: unknown) => {
   assert.ok(error instanceof UsageError, String(error));
@@ -140,34 +75,14 @@ test('a task is named by its path, by a marker of it, or without the extension w
   await assert.rejects(show('x'.repeat(5_000)), refused(/no such task/));
 
   assert.deepEqual((await completeTask('f', cwd)).toSorted(), ['fix.md', 'fix.txt']);
+  assert.deepEqual(await completeTask('sub', cwd), []);
+  write('-g.md', 'A task.\n');
+  assert.ok((await completeTask('', cwd)).includes('./-g.md'));
   assert.deepEqual(await completeTask('./sub/', cwd), ['./sub/deep.md']);
   assert.deepEqual(await completeTask('nowhere/', cwd), []);
   const two = await show(['fix.md', 'sub/deep']);
   assert.match(two.out, /^==> fix\.md, attempt 1, failed <==\ncodex-worker log\n/);
   assert.match(two.out, /\n\n==> sub\/deep\.md, attempt 1, completed <==\n/);
-});
-
-test('nothing in a log steers a terminal, and a pipe gets the raw events as they are', async (t) => {
-  const { show, write } = scene(t);
-  const claim = newClaimId();
-  write('done_exec_log-fix.md.txt', logText(1, HOSTILE, 'completed', claim));
-  const raw = Buffer.concat([Buffer.from(`{"type":"${HOSTILE}"}\n`), Buffer.from([0xff, 0xe2, 0x82])]);
-  write(`.codex-worker/raw/${hashOf('fix.md')}.1.${claim}.jsonl`, raw);
-  for (const toTerminal of [true, false]) {
-    const { out } = await show('fix.md', { toTerminal });
-    assert.match(out, /red/);
-    assert.doesNotMatch(out, STEERING);
-  }
-  assert.deepEqual((await show('fix.md', { raw: true })).bytes, raw);
-  const { out } = await show('fix.md', { raw: true, toTerminal: true });
-  assert.match(out, /red/);
-  assert.doesNotMatch(out, STEERING);
-  write('failed_exec_log-other.md.txt', logText(1, 'no raw events', 'failed: x'));
-  const none = await show('other.md', { raw: true });
-  assert.deepEqual(
-    [none.code, none.out, none.err],
-    [1, '', 'other.md has no raw events of attempt 1 any more\n'],
-  );
 });
 
 test('a log that ends in the middle of a character, or in a line without an end, is shown to its last byte', async (t) => {
@@ -193,27 +108,6 @@ test('--lines begins so many lines before the end', async (t) => {
         `${count}`,
       );
   }
-});
-
-test('what stands in the place of a log and is none is not read', async (t) => {
-  const { show, write, cwd } = scene(t);
-  write('secret', 'sesame\n');
-  const result = join(cwd, 'failed_exec_log-fix.md.txt');
-  for (const [make, why] of [
-    [() => symlinkSync('secret', result), 'is a symbolic link'],
-    [() => execFileSync('mkfifo', [result]), 'is a named pipe'],
-    [() => mkdirSync(result), 'is a directory'],
-  ] as const) {
-    make();
-    const { code, out, err } = await show('fix.md');
-    assert.deepEqual([code, out, err], [1, '', `fix.md is not shown: its log ${why}\n`]);
-    const followed = await show('fix.md', { follow: true });
-    assert.deepEqual([followed.code, followed.out], [1, '']);
-    execFileSync('rm', ['-r', result]);
-  }
-  for (const folder of ['.codex-worker', 'elsewhere']) mkdirSync(join(cwd, folder));
-  symlinkSync('../elsewhere', join(cwd, '.codex-worker', 'ended'));
-  await assert.rejects(show('fix.md'), /somebody put a symbolic link in its place/);
 });
 
 test('a log of a quarter of a gigabyte is read in pieces', async (t) => {

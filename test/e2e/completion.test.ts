@@ -76,6 +76,8 @@ const LINES: readonly (readonly [typed: string, whole: string])[] = [
   ['codex-worker clean --kill i', "codex-worker clean --kill it\\'s\\;\\ touch\\ canary.md "],
   ["codex-worker clean --kill 'tw", "codex-worker clean --kill 'two words.md' "],
   ['codex-worker status tw', 'codex-worker status two\\ words.md '],
+  ['codex-worker logs -f tw', 'codex-worker logs -f two\\ words.md '],
+  ['codex-worker logs sto', 'codex-worker logs stories/'],
   // What stands on the line already may be hostile as well.
   ['codex-worker status "$(touch canary)" --deta', '"$(touch canary)" --detailed '],
 ];
@@ -118,6 +120,8 @@ describe('TAB completes options, values, commands, paths and tasks, and executes
     assert.deepEqual(await offered('codex-worker s'), ['status', 'stories/']);
     assert.deepEqual((await offered('codex-worker clean --kill ')).toSorted(), HOSTILE.toSorted());
     assert.deepEqual(await offered('codex-worker clean --kill \\$'), ['$(touch canary).md']);
+    assert.deepEqual(await offered('codex-worker logs tw'), ['two words.md']);
+    assert.deepEqual(await offered('codex-worker logs sto'), ['stories/']);
     assert.deepEqual(await offered("codex-worker clean --kill 'tw"), ['two words.md']);
     assert.deepEqual(await offered('codex-worker status "$(touch canary)" --deta'), ['--detailed']);
     assert.ok(!(await bench.ls()).includes('canary'));

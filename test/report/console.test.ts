@@ -151,7 +151,9 @@ describe('how much is said', () => {
     const { out } = said(events, 'quiet');
     assert.deepEqual(
       out.split('\n').map((text) => text.slice(0, 10)),
-      ['❌ b.md fai', 'Summary: 1', '  why they', '  to attemp', ''].map((text) => text.slice(0, 10)),
+      ['❌ b.md fai', 'Summary: 1', '  why they', '  what the', '  to attemp', ''].map((text) =>
+        text.slice(0, 10),
+      ),
     );
   });
 
@@ -192,6 +194,19 @@ describe('the summary', () => {
         '  why they failed: codex-worker status --detailed tasks/\n' +
         '  to attempt them again, start the same command again\n',
     );
+  });
+
+  test('proposes the log of the task that failed first, and is still failed', () => {
+    const no = { kind: 'no-terminal-event' } as const;
+    const { out } = said([
+      ended('again.md', failed(no)),
+      { kind: 'made-pending', task: task('again.md') },
+      ended("-it's.md", failed(no)),
+      ended('other.md', failed(no)),
+      finished({ failed: 2 }),
+    ]);
+    assert.match(out, /^ {2}what the agent of the first did: codex-worker logs '\.\/-it'\\''s\.md'$/m);
+    assert.doesNotMatch(said([finished({ leftFailed: 2 })]).out, /codex-worker logs/);
   });
 
   test('says how many of the tasks in progress wait for a person', () => {

@@ -71,6 +71,7 @@ test('with details, a task in progress says who runs it, and a failed one why it
       orphans: [7, 8],
     },
     { task: task('refactor.md'), state: 'failed', reason: 'timed out after 5.0s\nand more' },
+    { task: task("it's.md"), state: 'failed', thread: '0199a213-81c0-7800-8aa1-bbab2a035a55' },
     { task: task('update-api.md'), state: 'completed' },
     { task: task('\u001b[2J.md'), state: 'pending' },
   ];
@@ -80,6 +81,9 @@ test('with details, a task in progress says who runs it, and a failed one why it
     'In Progress  add-feature.md: attempt 2, pid 4242 on mill, since 2026-11-22T09:55:00Z (5m 00s), last heartbeat 2.0s ago',
     'In Progress  crashed.md: pid 4242 on mill, which is dead: any run takes the task over, orphaned: its agent still runs (pids 7, 8)',
     'Failed       refactor.md: timed out after 5.0s',
+    '             codex-worker logs refactor.md',
+    "Failed       it's.md",
+    "             codex-worker logs 'it'\\''s.md' · codex resume 0199a213-81c0-7800-8aa1-bbab2a035a55",
     'Completed    update-api.md',
     'Pending      \\x1b[2J.md',
     '',

@@ -16,6 +16,10 @@ async function everythingShown(bench: Bench, env: NodeJS.ProcessEnv = {}): Promi
   for (const args of [
     ['status', '--detailed'],
     ['status', '--json'],
+    ['list'],
+    ['list', '--json'],
+    ['list', '--by-reason'],
+    ['retry', '--dry-run'],
     ['clean', '--dry-run'],
   ]) {
     const { stdout, stderr } = await bench.run(args, { env });
@@ -59,6 +63,9 @@ test('the names, prompts, messages and command output of a hostile task reach no
   );
   assertHarmless(await bench.read('../results.json'), 'the results file');
   assertHarmless(await everythingShown(bench), 'status and clean');
+  const logs = await bench.run(['logs', '--', name]);
+  assert.match(logs.stdout, /I am red/);
+  assertHarmless(logs.stdout.replaceAll('\t', '') + logs.stderr, 'logs');
   const log = await bench.read(`done_exec_log-${name}.txt`);
   assert.match(log, /red.*done/);
   assertHarmless(log.replaceAll('\t', ''), 'the log');
