@@ -41,6 +41,8 @@ export interface RunOptions {
   /** An agent of which nothing is heard or seen for so long is ended; absent when it may be silent for ever. */
   readonly idleTimeoutMs?: number;
   readonly verify?: Verify;
+  /** For a command that a task asks for itself. */
+  readonly verifyTimeoutMs: number;
   /** A task whose agent changed no file has failed. */
   readonly expectChanges: boolean;
   readonly budget: Budget;

@@ -84,6 +84,7 @@ function runOptions(settings: Settings, cwd: string, trustTasks: boolean): RunOp
     given: givenIn(settings),
     trustTasks,
     ...configNote(settings),
+    verifyTimeoutMs: values['verify-timeout'],
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(cleanupStaleMs !== undefined && { cleanupStaleMs }),
     ...(takeoverAfterMs !== undefined && { takeoverAfterMs }),
@@ -135,8 +136,9 @@ const NEEDS: readonly (readonly [name: SettingName, ...anyOf: SettingName[]])[] 
 ];
 
 /** Only what was typed for this run: in a file or a variable it may be meant for those that have what it needs. */
-function refuseOptionsWithoutTheirs({ values, sources }: Settings): void {
-  const isSet = (name: SettingName) => values[name] !== undefined && values[name] !== false;
+function refuseOptionsWithoutTheirs({ values, sources }: Settings, trustTasks: boolean): void {
+  const isSet = (name: SettingName) =>
+    (values[name] !== undefined && values[name] !== false) || (name === 'verify' && trustTasks); // a task may have one
   for (const [name, ...anyOf] of NEEDS) {
     if (sources[name].kind !== 'option' || !isSet(name) || anyOf.some(isSet)) continue;
     const needed = anyOf.map(optionOf).join(' or ');
@@ -153,7 +155,7 @@ function refuseContradictions(bag: OptionBag, settings: Settings): void {
   const named = (name: SettingName) => namedFrom(name, sources[name]);
   if (flag(bag, 'quiet') && flag(bag, 'verbose'))
     throw new UsageError('--quiet and --verbose contradict each other', 'leave one of them out');
-  refuseOptionsWithoutTheirs(settings);
+  refuseOptionsWithoutTheirs(settings, flag(bag, 'trustTasks'));
   if (values['stop-at'] !== undefined && values.for !== undefined)
     throw new UsageError(
       `${named('stop-at')} and ${named('for')} contradict each other`,

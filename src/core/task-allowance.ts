@@ -5,7 +5,7 @@
  */
 import { formatDuration } from './duration.ts';
 import { UsageError } from './errors.ts';
-import { DEFAULT_VERIFY_TIMEOUT, duration, type RunOptions, type Verify } from './options.ts';
+import type { RunOptions, Verify } from './options.ts';
 import { headline } from './printable.ts';
 import { AGENT_MODES, type AgentMode, type Said, type TaskSettings } from './task-settings.ts';
 
@@ -77,7 +77,7 @@ function allowedMode(label: string, said: Said<AgentMode> | undefined, options: 
 function allowedVerify(
   label: string,
   said: Said<string> | undefined,
-  { verify, given, trustTasks }: RunOptions,
+  { verify, verifyTimeoutMs, given, trustTasks }: RunOptions,
 ): Allowance['verify'] {
   if (said && !trustTasks)
     throw new UsageError(
@@ -86,8 +86,7 @@ function allowedVerify(
     );
   if (!said || (verify && given.includes('verify')))
     return verify && { command: verify.command, timeoutMs: verify.timeoutMs, isOfTask: false };
-  const timeoutMs = verify?.timeoutMs ?? duration('--verify-timeout', DEFAULT_VERIFY_TIMEOUT);
-  return { command: said.value, timeoutMs, isOfTask: true };
+  return { command: said.value, timeoutMs: verifyTimeoutMs, isOfTask: true };
 }
 
 function allowedExpectation(

@@ -88,6 +88,7 @@ export class Coordinator {
   #problem: EnvironmentProblem | undefined;
   #ended: DispatchEnd | undefined;
   #bug: unknown;
+  #hasToldOfOthers = false;
   #wake: () => void = () => {};
 
   constructor(world: World, deps: CoordinatorDeps) {
@@ -145,6 +146,7 @@ export class Coordinator {
       await this.#deps.pauses.prepare(this.#mayTry());
       this.#dispatch();
       if (this.#isStopping() || !this.#isWaiting()) break;
+      this.#tellOfOthers();
       await this.#change();
     }
   }
@@ -444,10 +446,20 @@ export class Coordinator {
 
   /** Whether something runs, or will become ready by itself, or when others have done their part. */
   #isWaiting(): boolean {
-    return (
-      this.#attempts.size + this.#reapings.size + this.#standings.count('ready', 'delayed', 'suspect') > 0 ||
-      this.#standings.hopesForOthers()
-    );
+    return this.#hasWork() || this.#standings.hopesForOthers();
+  }
+
+  #hasWork(): boolean {
+    const ours = this.#standings.count('ready', 'delayed', 'suspect');
+    return this.#attempts.size + this.#reapings.size + ours > 0;
+  }
+
+  /** Else nobody would know what a run that does nothing is about. */
+  #tellOfOthers(): void {
+    if (this.#hasToldOfOthers || this.#hasWork()) return;
+    this.#hasToldOfOthers = true;
+    const message = 'waiting for others: what is left comes after tasks that they have in progress';
+    this.#deps.emit({ kind: 'notice', message });
   }
 
   /** Until an attempt ends, a retry is due, the next look is due, or somebody wakes us. */

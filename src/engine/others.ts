@@ -15,7 +15,7 @@ import { identityOf, standingFor } from './first-look.ts';
 import type { PriorResult } from './order.ts';
 import { judgeTask, reap, type Verdict } from './reaper.ts';
 import { LOOK_EVERY_MS, SilenceWatch } from './silence.ts';
-import { ELSEWHERE, type Standing, type Standings } from './standings.ts';
+import { ELSEWHERE, SILENT, type Standing, type Standings } from './standings.ts';
 import type { World } from './world.ts';
 
 export interface OthersDeps {
@@ -136,14 +136,16 @@ export class Others {
         return this.#deps.standings.move(task, { kind: 'elsewhere' });
       case 'undecided':
         return this.#deps.standings.move(task, { kind: 'suspect' });
-      case 'elsewhere':
-        if (takeoverAfterMs === undefined && verdict.silentForMs > 6 * LOOK_EVERY_MS)
+      case 'elsewhere': {
+        const isSilent = takeoverAfterMs === undefined && verdict.silentForMs > 6 * LOOK_EVERY_MS;
+        if (isSilent)
           this.#hold(
             task,
             `${verdict.why}, which cannot be judged from here`,
             'if you know that its worker is dead: codex-worker clean --max-age 3600',
           );
-        return this.#deps.standings.move(task, { kind: 'elsewhere' });
+        return this.#deps.standings.move(task, isSilent ? SILENT : ELSEWHERE);
+      }
       case 'damaged':
         this.#hold(task, `its lock file is damaged: ${verdict.why}`, `look at it, then: ${freeing(task)}`);
         return this.#deps.standings.move(task, { kind: 'held' });

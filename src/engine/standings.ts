@@ -32,6 +32,7 @@ export type Standing =
 /** One for all the tasks that stand there. */
 export const READY: Standing = { kind: 'ready' };
 export const ELSEWHERE: Standing = { kind: 'elsewhere' };
+export const SILENT: Standing = { kind: 'elsewhere', isSilent: true };
 export const REFUSED: Standing = { kind: 'over', how: 'refused' };
 const WAITING: Standing = { kind: 'waiting' };
 

@@ -139,7 +139,7 @@ test('a command of its own is run for a task that is trusted, unless one was giv
     return got.verify;
   };
   assert.deepEqual(verifyOf({}), { command: './own', timeoutMs: 600_000, isOfTask: true });
-  assert.deepEqual(verifyOf({ verify: ofRun }), { command: './own', timeoutMs: 5, isOfTask: true });
+  assert.deepEqual(verifyOf({ verify: ofRun }), { command: './own', timeoutMs: 600_000, isOfTask: true });
   assert.deepEqual(verifyOf({ verify: ofRun, given: ['verify'] }), {
     command: 'npm test',
     timeoutMs: 5,

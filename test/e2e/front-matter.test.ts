@@ -84,6 +84,7 @@ test('a run waits for what another terminal works on, and goes on behind it', as
   const a = await puppets.nextCall();
   const second = bench.start([], { env: puppets.env });
   await second.says(/^2 tasks \(1 in progress\)/m);
+  await second.says(/^note: waiting for others: /m);
   await a.complete();
   assert.equal((await first.ended()).code, 0);
   const b = await puppets.nextCall();

@@ -1,6 +1,15 @@
 /** An attempt on a disk that fails it: nothing is published, nothing is left, and no task is failed for it. */
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { newClaimId } from '../../src/core/claim.ts';
@@ -64,6 +73,37 @@ test('an attempt on a sound disk is published', async (t) => {
   assert.equal((await outcome).kind, 'succeeded');
   assert.deepEqual(markers(), ['done_exec_log-fix.md.txt']);
 });
+
+test('an attempt with settings that were read from another text than that of the file is not begun', async (t) => {
+  const { outcome, markers } = attemptWith(t, realFiles, { matter: 'mode: read-only\n' });
+  assert.deepEqual(await outcome, { kind: 'skipped', reason: 'task-changed' });
+  assert.deepEqual(markers(), []);
+});
+
+for (const isSwapped of [true, false])
+  test(`a task with a directory of its own is ${isSwapped ? 'not begun when that is a link once it is claimed' : 'run in it'}`, async (t) => {
+    const place = scratch(t);
+    mkdirSync(`${place}/app`);
+    const files = filesWith({
+      link: async (existing, path) => {
+        await realFiles.link(existing, path);
+        if (!isSwapped || !path.includes('/.lock-')) return;
+        rmdirSync(`${place}/app`);
+        symlinkSync(place, `${place}/app`);
+      },
+    });
+    const settings = {
+      mode: 'read-only',
+      model: 'a-model',
+      workingDirectory: `${place}/app`,
+      codexConfig: [],
+    } as const;
+    const { outcome, markers } = attemptWith(t, files, { settings, isPlaced: true });
+    const end = await outcome;
+    if (isSwapped) assert.deepEqual(end, { kind: 'skipped', reason: 'task-changed' });
+    else assert.equal(end.kind, 'succeeded');
+    assert.deepEqual(markers(), isSwapped ? [] : ['done_exec_log-fix.md.txt']);
+  });
 
 /** By their order: the lock at C4, the log at F2, the outcome at F3. */
 for (const [nth, what] of [

@@ -24,6 +24,7 @@ const OPTIONS: RunOptions = {
   given: [],
   orphans: 'end',
   trustTasks: false,
+  verifyTimeoutMs: 600_000,
 };
 
 const SUMMARY: RunSummary = {

@@ -309,4 +309,5 @@ const OPTIONS: RunOptions = {
   budget: { since: 0 },
   given: [],
   trustTasks: false,
+  verifyTimeoutMs: 600_000,
 };
