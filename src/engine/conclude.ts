@@ -86,6 +86,7 @@ export async function conclude(running: Running, heard: CodexListener, ended: At
   const warnings = [...heard.warnings, ...(await changedMeanwhile(running))];
   const next = nextStep(running, heard, ended);
   const willRetry = ended.kind === 'failed' && next !== undefined;
+  if (ended.kind === 'failed' && !willRetry) warnings.push(...whatCameBefore(history, ended.failure));
   const end = asWhole(ended, willRetry);
   let finished: Exclude<AttemptEnd, { kind: 'unkillable' }> = end;
   if (end.kind !== 'claim-lost') {
@@ -191,6 +192,17 @@ function asWhole(end: Exclude<AttemptEnd, { kind: 'unkillable' }>, willRetry: bo
   if (end.failure.class === 'network' && !willRetry)
     return { kind: 'environment', problem: { kind: 'unreachable', message: end.failure.message } } as const;
   return end;
+}
+
+/** A task that fails while it repairs what a check complained of has not failed by its last words alone. */
+function whatCameBefore({ last }: History, { kind }: Failure): string[] {
+  const isSame = last?.because === kind;
+  if (isSame || (last?.because !== 'verify-failed' && last?.because !== 'changed-nothing')) return [];
+  return [
+    last.because === 'verify-failed'
+      ? `attempt ${last.attempt} had ended, and --verify had failed`
+      : `attempt ${last.attempt} had ended, and no file was changed`,
+  ];
 }
 
 /** What is only counted, or only said beside it, must not cost the outcome: the claim would be left without one. */

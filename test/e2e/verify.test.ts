@@ -88,6 +88,22 @@ test('where the command fails, the same thread goes on with what it printed, and
   assert.deepEqual(results.tasks[0].checks, [{ kind: 'verify', command: IS_GOOD }]);
 });
 
+test('a task that fails for something else while it repairs what the command complained of says both', async (t) => {
+  const bench = await makeCodexBench(t, {
+    script: (prompt) =>
+      prompt.startsWith('Your last turn')
+        ? [{ kind: 'http', status: 503, reason: 'server_is_overloaded' }]
+        : [{ kind: 'say', text: 'Done.' }],
+  });
+  await bench.write('a.md', 'Do it.');
+
+  const { code, stdout } = await bench.run([...WRITING, '--retries', '1', '--verify', 'false']);
+
+  assert.equal(code, 1, stdout);
+  assert.match(stdout, /^❌ a\.md failed: .*\n {3}warning: attempt 1 had ended, and --verify had failed$/m);
+  assert.match(await bench.read('failed_exec_log-a.md.txt'), /^warning: +attempt 1 had ended/m);
+});
+
 test('a task whose command never succeeds has failed once its retries are spent, and its log says why', async (t) => {
   const bench = await makeCodexBench(t);
   await bench.write('a.md', 'Do it.\n[[say Done.]]');
