@@ -1,6 +1,6 @@
 /** What each command does, from its arguments to its exit code: the values checked, the work done, the report shown. */
 import { resolve } from 'node:path';
-import { clean } from './commands/clean.ts';
+import { clean, type Confirm } from './commands/clean.ts';
 import { complete } from './commands/complete.ts';
 import { configFileFor } from './commands/config-file.ts';
 import { doctor } from './commands/doctor.ts';
@@ -23,7 +23,7 @@ import { listOptions, logsOptions, retryOptions } from './core/look-requests.ts'
 import { withoutTargets, type Notification } from './core/notification.ts';
 import { oneOf, type RunOptions } from './core/options.ts';
 import { printable } from './core/printable.ts';
-import type { TidyReport } from './core/reports.ts';
+import type { TidyReport, TidyStep } from './core/reports.ts';
 import {
   cleanOptions,
   configNamed,
@@ -58,6 +58,7 @@ import { statusJson, statusText } from './report/status-table.ts';
 import { createStatusWatch } from './report/status-watch.ts';
 import { pausedText, resumedText } from './report/pause.ts';
 import { openTerminal, type Terminal } from './report/terminal.ts';
+import { StepLine } from './report/step-line.ts';
 import { tidyText } from './report/tidy.ts';
 import { packageVersion } from './version.ts';
 
@@ -161,7 +162,8 @@ export const ACTIONS: Actions = {
       'clean with --kill or --force',
       '--yes',
     );
-    return showTidy(await clean({ paths, cwd, ...options, version: packageVersion() }, confirm), env);
+    const request = { paths, cwd, ...options, version: packageVersion() };
+    return showTidy((ask, onStep) => clean(request, ask, onStep), confirm, env);
   },
 
   async reset(typed) {
@@ -170,7 +172,8 @@ export const ACTIONS: Actions = {
     const options = resetOptions(invocation);
     if (!options.dryRun) await checkWritable(invocation.directories);
     const confirm = await confirmation(env, !options.dryRun && !flag(bag, 'force'), 'reset', '--force');
-    return showTidy(await reset({ paths, cwd, ...options, version: packageVersion() }, confirm), env);
+    const request = { paths, cwd, ...options, version: packageVersion() };
+    return showTidy((ask, onStep) => reset(request, ask, onStep), confirm, env);
   },
 
   async doctor(typed) {
@@ -345,8 +348,18 @@ async function showStatusChanges(
   }
 }
 
-async function showTidy(report: TidyReport, env: NodeJS.ProcessEnv): Promise<number> {
+async function showTidy(
+  work: (confirm: Confirm, onStep: (step: TidyStep) => void) => Promise<TidyReport>,
+  confirm: Confirm,
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
   const { terminal, paint } = openPainted(env);
+  const line = new StepLine(terminal);
+  const ask: Confirm = (question) => {
+    line.end();
+    return confirm(question);
+  };
+  const report = await work(ask, line.step).finally(() => line.end());
   terminal.out(tidyText(report, paint));
   return report.exitCode;
 }

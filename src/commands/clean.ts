@@ -7,7 +7,7 @@ import type { ReapResult } from '../core/event.ts';
 import { formatDuration } from '../core/duration.ts';
 import { didYouMean } from '../core/options.ts';
 import { printable } from '../core/printable.ts';
-import type { TidyAction, TidyReport } from '../core/reports.ts';
+import type { TidyAction, TidyReport, TidyStep } from '../core/reports.ts';
 import { byNaturalOrder, parseMarker } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { ageOf, breakLock, killOwner, type KillResult } from '../engine/by-hand.ts';
@@ -49,11 +49,15 @@ const DECISION_PATIENCE_MS = 45_000;
 const REAP = { orphans: 'end', mayLeave: () => false } as const;
 
 /** Throws UsageError for a path or a task that is not there. */
-export async function clean(request: CleanRequest, confirm: Confirm): Promise<TidyReport> {
+export async function clean(
+  request: CleanRequest,
+  confirm: Confirm,
+  onStep: (step: TidyStep) => void = () => {},
+): Promise<TidyReport> {
   const world = realWorld();
   const opened: TaskDirectory[] = [];
   try {
-    return await cleanDirectories(world, request, opened, confirm);
+    return await cleanDirectories(world, request, opened, confirm, onStep);
   } finally {
     for (const directory of opened) await removeIdentityFile(world.files, directory, world.me);
   }
@@ -64,6 +68,7 @@ async function cleanDirectories(
   request: CleanRequest,
   opened: TaskDirectory[],
   confirm: Confirm,
+  onStep: (step: TidyStep) => void,
 ): Promise<TidyReport> {
   const { dryRun, all, kill, force } = request;
   // `--force tasks/fix.md` says where to look, as hints do.
@@ -98,7 +103,10 @@ async function cleanDirectories(
     );
   }
   const silence = new SilenceWatch(world.uptimeMs);
-  for (const one of locked) actions.push(...(await cleanLock(world, one, request, silence)));
+  for (const [done, one] of locked.entries()) {
+    onStep({ doing: 'judging', done, of: locked.length });
+    actions.push(...(await cleanLock(world, one, request, silence)));
+  }
   for (const directory of opened) {
     for (const name of (await tidy(world, directory, { dryRun, all })).sort()) {
       actions.push({

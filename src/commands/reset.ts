@@ -1,7 +1,7 @@
 /** `codex-worker reset`: completed and failed tasks become pending again. Their logs are moved aside, never deleted. */
 import { randomBytes } from 'node:crypto';
 import { printable } from '../core/printable.ts';
-import type { TidyAction, TidyReport } from '../core/reports.ts';
+import type { TidyAction, TidyReport, TidyStep } from '../core/reports.ts';
 import { byNaturalOrder, type Task, type TaskState } from '../core/task.ts';
 import { killOwner, resetTask } from '../engine/by-hand.ts';
 import { judgeTask, reap } from '../engine/reaper.ts';
@@ -27,12 +27,19 @@ export interface ResetRequest {
 const REAP = { orphans: 'end', mayLeave: () => false } as const;
 
 /** Throws UsageError for a path that does not exist. */
-export async function reset(request: ResetRequest, confirm: Confirm): Promise<TidyReport> {
+export async function reset(
+  request: ResetRequest,
+  confirm: Confirm,
+  onStep: (step: TidyStep) => void = () => {},
+): Promise<TidyReport> {
   const world = realWorld();
   const { dryRun, failedOnly } = request;
   const { tasks } = await discover(world.files, request.paths, request.patterns, request.cwd);
   const states = new Map<Task, TaskState>();
-  for (const task of tasks) states.set(task, await lookAtState(world.files, task));
+  for (const [done, task] of tasks.entries()) {
+    onStep({ doing: 'looking', done, of: tasks.length });
+    states.set(task, await lookAtState(world.files, task));
+  }
   const concerned = tasks
     .filter((task) => {
       const state = states.get(task);
@@ -45,7 +52,8 @@ export async function reset(request: ResetRequest, confirm: Confirm): Promise<Ti
   if (!dryRun && !(await confirm(question(concerned, states, request)))) return report(true);
   const directories = new Map<string, TaskDirectory>();
   const run = randomBytes(8).toString('hex');
-  for (const task of concerned) {
+  for (const [done, task] of concerned.entries()) {
+    onStep({ doing: 'resetting', done, of: concerned.length });
     const directory =
       directories.get(task.directory) ?? (await openTaskDirectory(world.files, task.directory));
     directories.set(task.directory, directory);

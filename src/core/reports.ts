@@ -83,6 +83,13 @@ export interface PauseReport {
   readonly now: number;
 }
 
+/** How far `clean` or `reset` is with what may take long. */
+export interface TidyStep {
+  readonly doing: 'looking' | 'resetting' | 'judging';
+  readonly done: number;
+  readonly of: number;
+}
+
 /** One thing that `clean` or `reset` did, or with --dry-run would do, or left alone for the reason given. */
 export interface TidyAction {
   readonly label: string;

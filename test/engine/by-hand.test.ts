@@ -110,6 +110,7 @@ const resetIn = (
   machine: Machine,
   more: Partial<Parameters<typeof reset>[0]> = {},
   { confirm } = asking(true),
+  onStep?: Parameters<typeof reset>[2],
 ) =>
   reset(
     {
@@ -123,7 +124,17 @@ const resetIn = (
       ...more,
     },
     confirm,
+    onStep,
   );
+
+test('reset says how far it is, before each task that it looks at and each that it resets', async (t) => {
+  const machine = makeMachine(t);
+  machine.write('other.md', 'Other.\n');
+  machine.write('failed_exec_log-fix.md.txt', 'codex-worker log\n');
+  const steps: string[] = [];
+  await resetIn(machine, {}, undefined, ({ doing, done, of }) => void steps.push(`${doing} ${done}/${of}`));
+  assert.deepEqual(steps, ['looking 0/2', 'looking 1/2', 'resetting 0/1']);
+});
 
 test('--kill ends the process that holds the task, and gives the task back', { skip }, async (t) => {
   const machine = makeMachine(t);
