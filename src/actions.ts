@@ -242,7 +242,7 @@ async function runTasks(
   };
   try {
     const order = { paths: chosen, options, env: withoutTargets(env), cwd, version };
-    const exitCode = await run(order, emit);
+    const exitCode = await run(order, emit, reporter.takeControls);
     await reporter.close(exitCode);
     await writeReports();
     await outbox.close();

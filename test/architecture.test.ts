@@ -39,6 +39,7 @@ const DOORS: Readonly<Record<string, string>> = {
   leven: 'src/core/options.ts',
   yaml: 'src/io/yaml.ts',
   'log-update': 'src/report/screen.ts',
+  'string-width': 'src/report/widths.ts',
   eta: 'src/report/page/page.ts',
   'junit-report-builder': 'src/report/junit.ts',
   '@bomb.sh/tab': 'src/commands/complete.ts',

@@ -1,5 +1,6 @@
 /** Whether the limit of open files is enough for a run. */
 import { EnvironmentError } from '../core/errors.ts';
+import { MAX_CONCURRENCY } from '../core/options.ts';
 import { openFileLimit } from '../io/process-identity.ts';
 
 /** What an attempt keeps open (lock, log, raw events, pipes), and what Node and its threads need beside. */
@@ -18,4 +19,11 @@ export function checkOpenFiles(concurrency: number): void {
     `--concurrency ${concurrency} needs about ${needed} open files, and the limit is ${limit}`,
     'raise it (ulimit -n), or lower --concurrency',
   );
+}
+
+/** As many attempts at once as a run may have here. */
+export function mostAtOnce(): number {
+  const limit = openFileLimit() ?? Number.POSITIVE_INFINITY;
+  const most = Math.floor((limit - FILES_BESIDE) / FILES_PER_ATTEMPT);
+  return Math.max(1, Math.min(MAX_CONCURRENCY, most));
 }

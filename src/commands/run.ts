@@ -1,8 +1,9 @@
 /** `codex-worker [run]`: works through the tasks, or with `--mode dry-run` says what it would do. */
 import { randomBytes } from 'node:crypto';
+import type { Controls } from '../core/controls.ts';
 import type { DispatchEnd, RunEvent, RunSummary } from '../core/event.ts';
 import type { EnvironmentProblem } from '../core/failure.ts';
-import type { RunOptions } from '../core/options.ts';
+import { MAX_CONCURRENCY, type RunOptions } from '../core/options.ts';
 import { NO_USAGE } from '../core/outcome.ts';
 import { headline } from '../core/printable.ts';
 import { Marks, type Task, type TaskState } from '../core/task.ts';
@@ -33,6 +34,7 @@ import {
   type TaskDirectory,
 } from '../io/task-directory.ts';
 import { cleanStale } from './clean.ts';
+import { controlsOf } from './run-controls.ts';
 
 export interface RunRequest {
   readonly paths: readonly string[];
@@ -51,8 +53,15 @@ const TIME_UP: DispatchEnd = {
   hint: 'to go on, start the same command again',
 };
 
-/** Resolves with the exit code. Throws UsageError and EnvironmentError before anything is claimed. */
-export async function run(request: RunRequest, emit: (event: RunEvent) => void): Promise<number> {
+/**
+ * Resolves with the exit code. Throws UsageError and EnvironmentError before anything is claimed. `takeControls` is called
+ * when there is a run that can be told something.
+ */
+export async function run(
+  request: RunRequest,
+  emit: (event: RunEvent) => void,
+  takeControls: (controls: Controls) => void = () => {},
+): Promise<number> {
   const world = realWorld();
   const { options, paths, cwd } = request;
   const interrupted = await verifyBaseline(world, request, emit); // first: it may take long, and change what is there
@@ -61,7 +70,7 @@ export async function run(request: RunRequest, emit: (event: RunEvent) => void):
   if (options.mode === 'dry-run') return dryRun(world, request, discovery, emit);
   const codex = await findCodex(request.env, cwd);
   // What takes long is begun early, and goes on while the directories are looked at.
-  const threads = new Threads(options.concurrency, (message) => emit({ kind: 'notice', message }));
+  const threads = new Threads((message) => emit({ kind: 'notice', message }));
   if (isAnyPending(discovery)) void threads.start();
   const plan = await planTasks(world.files, discovery, options);
   const { tasks, refused, listings } = discovery;
@@ -92,6 +101,7 @@ export async function run(request: RunRequest, emit: (event: RunEvent) => void):
       listings,
     },
     emit,
+    takeControls,
   );
   for (const directory of directories.values()) {
     const stat = await lookAt(world.files, directory.path);
@@ -141,6 +151,7 @@ async function drainTasks(
   request: RunRequest,
   { threads, listings, ...work }: Work,
   emit: (event: RunEvent) => void,
+  takeControls: (controls: Controls) => void,
 ): Promise<number> {
   const { options, version } = request;
   const codexVersion = await work.codexVersion; // before anybody listens for signals: they find a coordinator
@@ -163,6 +174,7 @@ async function drainTasks(
     },
   });
   const by = `codex-worker ${version}`;
+  const pauses = new Pauses(world, { directories: work.directories, by, emit });
   const coordinator: Coordinator = new Coordinator(world, {
     run,
     ...work,
@@ -170,7 +182,7 @@ async function drainTasks(
     options,
     codexVersion,
     by,
-    pauses: new Pauses(world, { directories: work.directories, by, emit }),
+    pauses,
     emit,
     drainState: () => drain.state,
     ceilings,
@@ -182,6 +194,7 @@ async function drainTasks(
       return outcome;
     },
   });
+  takeControls(controlsOf({ coordinator, drain, pauses, emit }));
   using _clock = whenItIs(world, options.stopAt, () => coordinator.endDispatch(TIME_UP));
   ceilings.watch(
     (why) => coordinator.endDispatch(why),
@@ -197,14 +210,12 @@ async function drainTasks(
 
 /** The worker thread. It starts only when there is something for it to do. */
 class Threads {
-  readonly #concurrency: number;
   readonly #onTrouble: (message: string) => void;
   /** The promise is what is kept: the first attempts begin together, and each would open a pool of its own. */
   #opening: Promise<AttemptPool> | undefined;
   #pool: AttemptPool | undefined;
 
-  constructor(concurrency: number, onTrouble: (message: string) => void) {
-    this.#concurrency = concurrency;
+  constructor(onTrouble: (message: string) => void) {
     this.#onTrouble = onTrouble;
   }
 
@@ -218,7 +229,7 @@ class Threads {
 
   async #startThreads(): Promise<AttemptPool> {
     const { AttemptPool: Pool } = await import('../engine/pool.ts');
-    return (this.#pool = await Pool.open(this.#concurrency, this.#onTrouble));
+    return (this.#pool = await Pool.open(MAX_CONCURRENCY, this.#onTrouble));
   }
 
   abort(): void {

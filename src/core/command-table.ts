@@ -340,7 +340,12 @@ export const HELP_ENVIRONMENT = [
   '  CODEX_CMD           the Codex program: a path, or a name on PATH',
   '  CODEX_WORKER_IDLE_TIMEOUT   for --idle-timeout; so for every option from --pattern to --notify',
   '  CODEX_WORKER_TASK   set for the command of --verify: the absolute path of the task file',
-  '  NO_COLOR, FORCE_COLOR, CI   no colours; colours; no progress line',
+  '  NO_COLOR, FORCE_COLOR, CI   no colours; colours; no live view',
+].join('\n');
+
+export const HELP_KEYS = [
+  '  p, + -      pause and go on, in every terminal; more or fewer agents at once',
+  '  q, ?        finish what runs and begin nothing else; what the keys do',
 ].join('\n');
 
 export const HELP_EXIT_CODES = [

@@ -18,3 +18,9 @@ export function formatDuration(ms: number): string {
   if (whole < 3_600) return `${Math.floor(whole / 60)}m ${two(whole % 60)}s`;
   return `${Math.floor(whole / 3_600)}h ${two(Math.floor((whole % 3_600) / 60))}m`;
 }
+
+/** Of a time that runs on, in whole seconds: `0s`, `12s`, `4m 05s`, `2h 07m`. */
+export function formatElapsed(ms: number): string {
+  const seconds = Math.floor(Math.max(0, ms) / 1_000);
+  return seconds < 60 ? `${seconds}s` : formatDuration(seconds * 1_000);
+}

@@ -121,12 +121,19 @@ export type RunEvent =
   /** This run tries whether the limit is lifted, with one task. */
   | { readonly kind: 'probing'; readonly task: Task }
   | { readonly kind: 'resumed'; readonly forMs: number }
+  /** Of the tasks of this run: how many others have now, and what they have finished while it was on. */
+  | {
+      readonly kind: 'elsewhere';
+      readonly inProgress: number;
+      readonly completed: number;
+      readonly failed: number;
+    }
   /** As many attempts at once as the server bears, of as many as were asked for. */
   | {
       readonly kind: 'level';
       readonly level: number;
       readonly of: number;
-      readonly why: 'rate-limited' | 'grown';
+      readonly why: 'rate-limited' | 'grown' | 'asked';
     }
   | {
       readonly kind: 'dry-run';

@@ -50,13 +50,27 @@ export function pace(
   return { tokensPerHour: perHour(tokensIn(usage)), tasksPerHour: perHour(completed) };
 }
 
-/** How long `pending` tasks take when they are like those that were completed: `undefined` without any. */
+/** `undefined` without any. */
+export function medianOf(durations: readonly number[]): number | undefined {
+  return durations.toSorted((a, b) => a - b)[Math.floor(durations.length / 2)];
+}
+
+/**
+ * How long the tasks that are left take, ms, when each takes as long as the `median` of those that were completed: those that
+ * run, each for so long already, and then those that are pending, on as many lanes. `undefined` where nothing can be said.
+ */
 export function eta(
-  completedMs: readonly number[],
+  median: number | undefined,
   pending: number,
   concurrency: number,
+  runningMs: readonly number[] = [],
 ): number | undefined {
-  const median = completedMs.toSorted((a, b) => a - b)[Math.floor(completedMs.length / 2)];
-  if (median === undefined || pending === 0) return undefined;
-  return median * Math.ceil(pending / concurrency);
+  if (median === undefined || pending + runningMs.length === 0) return undefined;
+  const lanes = Math.max(concurrency, runningMs.length);
+  const free = Array.from({ length: lanes }, (_, lane) => Math.max(0, median - (runningMs[lane] ?? median)));
+  free.sort((a, b) => a - b);
+  // The lanes that are free first take one more than the others do.
+  const last = pending % lanes === 0 ? (free.at(-1) ?? 0) : median + (free[(pending % lanes) - 1] ?? 0);
+  const ms = median * Math.floor(pending / lanes) + last;
+  return ms > 0 ? ms : undefined;
 }

@@ -83,6 +83,8 @@ export class Coordinator {
   readonly #tally: Tally;
   readonly #startedAt: number;
   #lookedAt = Number.NEGATIVE_INFINITY;
+  /** What others have of the tasks, as it was last said. */
+  #told = '';
   /** The next task is one of so many that are ready: of one, while this run meets no other. */
   #among = 1;
   #problem: EnvironmentProblem | undefined;
@@ -107,8 +109,9 @@ export class Coordinator {
       mayLeave: () => this.#isStopping(),
     });
     this.#breaker = new Breaker(deps.options.maxFailures, deps.tasks.length);
-    const of = deps.options.concurrency;
-    this.#level = new Level(of, (level, why) => deps.emit({ kind: 'level', level, of, why }));
+    this.#level = new Level(deps.options.concurrency, (level, why) =>
+      deps.emit({ kind: 'level', level, of: this.#level.asked, why }),
+    );
     this.#startedAt = world.uptimeMs();
     this.#tally = new Tally(deps.refused.length);
   }
@@ -177,6 +180,17 @@ export class Coordinator {
     return this.#attempts.size;
   }
 
+  /** How many attempts were asked for at once. */
+  get concurrency(): number {
+    return this.#level.asked;
+  }
+
+  /** More begin at once; where fewer are asked for, what is on is finished. */
+  changeConcurrency(to: number): void {
+    this.#level.ask(to);
+    this.#wake();
+  }
+
   #isStopping(): boolean {
     const isOver = this.#problem ?? this.#ended ?? this.#bug;
     return isOver !== undefined || this.#deps.drainState() !== 'running';
@@ -211,16 +225,27 @@ export class Coordinator {
       states: counts,
       refused,
     });
+    this.#told = [counts['in-progress'], 0, 0].join();
   }
 
   /** Looks at what others have: every few seconds, and whenever there is nothing else to do. */
   async #look(): Promise<void> {
     const now = this.#world.uptimeMs();
-    const idle =
-      this.#standings.nextReady() === undefined && this.#attempts.size < this.#deps.options.concurrency;
+    const idle = this.#standings.nextReady() === undefined && this.#attempts.size < this.#level.asked;
     if (now - this.#lookedAt < LOOK_EVERY_MS && !idle) return;
     this.#lookedAt = now;
     await this.#others.look();
+    this.#countOthers();
+  }
+
+  #countOthers(): void {
+    const inProgress = this.#standings.count('elsewhere', 'suspect', 'held', 'reaping');
+    const completed = this.#standings.over('completed-elsewhere');
+    const failed = this.#standings.over('failed-elsewhere');
+    const told = [inProgress, completed, failed].join();
+    if (told === this.#told) return;
+    this.#told = told;
+    this.#deps.emit({ kind: 'elsewhere', inProgress, completed, failed });
   }
 
   /** Hands out as many tasks as there are places, in their order. */
@@ -481,7 +506,7 @@ export class Coordinator {
   }
 
   #summary(): Promise<RunSummary> {
-    const { options, pauses, ledger, ceilings } = this.#deps;
+    const { pauses, ledger, ceilings } = this.#deps;
     return summarise(this.#world.files, {
       tally: this.#tally,
       standings: this.#standings,
@@ -489,7 +514,7 @@ export class Coordinator {
       reaped: this.#others.reaped,
       durationMs: this.#world.uptimeMs() - this.#startedAt,
       pausedMs: pauses.pausedMs,
-      concurrency: options.concurrency,
+      concurrency: this.#level.asked,
       ledger,
       ceilings,
     });

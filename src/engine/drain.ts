@@ -40,6 +40,11 @@ export class Drain {
     for (const { signal, handler } of this.#handlers) process.off(signal, handler);
   }
 
+  /** What the first SIGINT does; once draining it changes nothing. */
+  begin(): void {
+    if (this.state === 'running') this.#receive('SIGINT');
+  }
+
   #receive(signal: HandledSignal): void {
     if (this.state === 'aborting') {
       if (signal === 'SIGINT') process.exit(EXIT_CODES[signal]);

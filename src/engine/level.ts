@@ -4,6 +4,7 @@
  *
  *   too many requests (429)  → half of it; attempts that were on already when it was halved do not halve it again
  *   a success                → one more, up to what was asked for
+ *   a person asks for more   → as many, unless the server had said that it is too much: then that is what it may grow to
  *   a pause is over          → one, and one more with each attempt that the model answers, about a second apart
  */
 import type { Outcome } from '../core/outcome.ts';
@@ -19,12 +20,12 @@ export interface Place {
   isAnswered: boolean;
 }
 
-export type LevelChange = 'rate-limited' | 'grown';
+export type LevelChange = 'rate-limited' | 'grown' | 'asked';
 
 export class Level {
-  readonly #asked: number;
   readonly #onChange: (level: number, why: LevelChange) => void;
   readonly #places = new Set<Place>();
+  #asked: number;
   #level: number;
   /** Counts how often the level was lowered: what began before says nothing about the level since. */
   #epoch = 0;
@@ -49,6 +50,18 @@ export class Level {
   /** Whether one may begin whatever the level is. */
   get hasPlace(): boolean {
     return this.#places.size < this.#asked;
+  }
+
+  get asked(): number {
+    return this.#asked;
+  }
+
+  /** From now on as many at once; what is on goes on. */
+  ask(asked: number): void {
+    const isFull = this.#level === this.#asked;
+    this.#asked = asked;
+    this.#level = isFull ? asked : Math.min(asked, this.#level);
+    this.#onChange(this.#level, 'asked');
   }
 
   /** Until another start may be allowed by nothing but time, ms; `undefined` when time is not what it waits for. */

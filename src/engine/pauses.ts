@@ -15,12 +15,19 @@ import { EnvironmentError, isErrno, isStorageError } from '../core/errors.ts';
 import type { RunEvent } from '../core/event.ts';
 import type { Limit } from '../core/failure.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { isInForce, tryLimitAt, type LimitPause, type Pause } from '../core/pause.ts';
+import { isInForce, tryLimitAt, type HandPause, type LimitPause, type Pause } from '../core/pause.ts';
 import { headline } from '../core/printable.ts';
 import type { Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { lookAt, resultId } from '../io/files.ts';
-import { pausePath, readPause, removePause, replacePause, writePause } from '../io/pause-file.ts';
+import {
+  pausePath,
+  readPause,
+  removeAnyPause,
+  removePause,
+  replacePause,
+  writePause,
+} from '../io/pause-file.ts';
 import { releaseProbe } from '../io/probe-file.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
 import { notePaused, noteResumed } from './pause-notes.ts';
@@ -291,6 +298,32 @@ export class Pauses {
     await this.#releaseAll(probe);
   }
 
+  /**
+   * What a person at this terminal wants: a pause of all its directories until somebody resumes them; where this run is paused,
+   * whatever for, the end of that. Throws EnvironmentError where it cannot be written.
+   */
+  async toggleByHand(): Promise<void> {
+    if (this.#current())
+      return this.#exclusively(async () => {
+        for (const place of this.#places) await this.#resume(place);
+      });
+    const pause: HandPause = {
+      id: newClaimId(),
+      class: 'by-hand',
+      reason: '',
+      since: this.#now,
+      ...this.#author,
+    };
+    await this.#exclusively(async () => {
+      for (const { directory } of this.#places) await this.#write(directory, pause, 'instead');
+    });
+  }
+
+  async #resume({ directory, pause }: Place): Promise<void> {
+    const isGone = await removeAnyPause(this.#world.files, directory);
+    if (isGone && pause) await noteResumed(this.#world, directory, pause);
+  }
+
   /** A pause that stands is left as it is: it is of the same limit, or of a person. */
   async pauseFor(limit: Limit): Promise<void> {
     const { files } = this.#world;
@@ -324,20 +357,14 @@ export class Pauses {
   }
 
   #limitPause(id: string, message: string, said: number | undefined, before: number): LimitPause {
-    const { me } = this.#world;
     const since = this.#now;
-    const { until, round } = tryLimitAt(said, before, since);
-    return {
-      id,
-      class: 'limited',
-      reason: headline(message),
-      since,
-      until,
-      round,
-      by: this.#deps.by,
-      pid: me.pid,
-      host: me.host.name,
-    };
+    const tried = tryLimitAt(said, before, since);
+    return { id, class: 'limited', reason: headline(message), since, ...tried, ...this.#author };
+  }
+
+  get #author(): Pick<Pause, 'by' | 'pid' | 'host'> {
+    const { me } = this.#world;
+    return { by: this.#deps.by, pid: me.pid, host: me.host.name };
   }
 
   /** Nothing begins until the directories say what was made of them. Throws EnvironmentError where they cannot be written. */

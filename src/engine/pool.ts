@@ -39,7 +39,7 @@ export class AttemptPool {
   #closing = false;
 
   /**
-   * Room for `concurrency` attempts at once, all on one thread: an attempt mostly waits. A second thread would wait as well,
+   * Room for as many as `concurrency` attempts at once, all on one thread, which costs nothing while they are fewer: an attempt mostly waits. A second thread would wait as well,
    * as the forks of one process do not run side by side; it costs 10 MB and a fifth more CPU time.
    */
   constructor(concurrency: number, onTrouble: (message: string) => void, filename = WORKER) {

@@ -1,7 +1,7 @@
 /** What a run has to say of itself when it is over: what it counted, and what stands in its directories now. */
 import type { RunSummary } from '../core/event.ts';
 import { addUsage, NO_USAGE, type Outcome } from '../core/outcome.ts';
-import { eta, pace, type RunSpending } from '../core/spending.ts';
+import { eta, medianOf, pace, type RunSpending } from '../core/spending.ts';
 import type { Task } from '../core/task.ts';
 import type { Files } from '../io/files.ts';
 import type { Ceilings } from './ceilings.ts';
@@ -92,7 +92,7 @@ async function spendingOf(
 ): Promise<RunSpending> {
   await ledger.look();
   const { usage, completedMs } = ledger.ours;
-  const etaMs = eta(completedMs, pending, concurrency);
+  const etaMs = eta(medianOf(completedMs), pending, concurrency);
   return {
     directory: ledger.all,
     left: ceilings.left,

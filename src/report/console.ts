@@ -112,6 +112,8 @@ class ConsoleReporter {
         return this.#unlessQuiet(`⏯  ${nameOf(event.task)} tries whether the limit is lifted`);
       case 'resumed':
         return this.#unlessQuiet(`▶️  ${this.#paint.green('Resumed')} after ${formatDuration(event.forMs)}`);
+      case 'elsewhere':
+        return this.#ifVerbose(dim(describeElsewhere(event)));
       case 'level':
         return this.#level(event);
       case 'run-finished':
@@ -414,6 +416,14 @@ function listOf(settings: Readonly<Record<string, string>>): string {
 
 /** Of tasks that are told of in one line. */
 const NAMED_AT_ONCE = 5;
+
+function describeElsewhere({
+  inProgress,
+  completed,
+  failed,
+}: Extract<RunEvent, { kind: 'elsewhere' }>): string {
+  return `· others have ${inProgress} of the tasks; ${completed} completed and ${failed} failed there meanwhile`;
+}
 
 const nameOf = (task: Task) => printable(task.label);
 const keyOf = (task: Task) => `${task.directory}/${task.name}`;

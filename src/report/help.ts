@@ -1,6 +1,6 @@
 /** What `--help` shows, as pages for a terminal of 80 columns. */
 import { COMMAND_TABLE, type CommandName } from '../core/command-table.ts';
-import { HELP_ABOUT, HELP_ENVIRONMENT, HELP_EXIT_CODES } from '../core/command-table.ts';
+import { HELP_ABOUT, HELP_ENVIRONMENT, HELP_EXIT_CODES, HELP_KEYS } from '../core/command-table.ts';
 
 export interface HelpSection {
   title?: string;
@@ -22,6 +22,7 @@ export function helpPage(sections: readonly HelpSection[], command: CommandName 
   return [
     { body: wrapped(HELP_ABOUT, '') },
     ...tidied,
+    { title: 'Keys of a run, on a terminal', body: columnsWrapped(HELP_KEYS) },
     { title: 'Environment', body: columnsWrapped(HELP_ENVIRONMENT) },
     { title: 'Exit codes', body: HELP_EXIT_CODES },
     { body: 'codex-worker help <command> shows the options and examples of a command.' },

@@ -24,7 +24,8 @@
  *   paused            id, class limited|by-hand, reason, since, until? (ISO 8601), round?, by, host, pid
  *   probing           task…
  *   resumed           forMs
- *   level             level, of, why rate-limited|grown
+ *   elsewhere         inProgress, completed, failed: what others have of the tasks, and have finished meanwhile
+ *   level             level, of, why rate-limited|grown|asked
  *   dry-run           task…, command[], promptBytes, settings{…}: what is in force of those that the task names
  *   run-finished      exitCode, summary{…, spending?{directory{attempts, usage}, left{tokens?, attempts?}, tokensPerHour?, tasksPerHour?, etaMs?}}
  *
@@ -96,6 +97,8 @@ function fieldsOf(event: RunEvent): object {
       return taskFields(event.task);
     case 'resumed':
       return { forMs: event.forMs };
+    case 'elsewhere':
+      return { inProgress: event.inProgress, completed: event.completed, failed: event.failed };
     case 'level':
       return { level: event.level, of: event.of, why: event.why };
     case 'dry-run':

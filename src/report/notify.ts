@@ -69,6 +69,7 @@ export class Notifier {
       case 'aborting':
       case 'probing':
       case 'level':
+      case 'elsewhere':
       case 'dry-run':
         return;
       default:

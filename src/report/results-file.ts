@@ -69,6 +69,7 @@ export class ResultsFile {
       case 'paused':
       case 'probing':
       case 'resumed':
+      case 'elsewhere':
       case 'level':
       case 'dry-run':
         return;

@@ -1,6 +1,6 @@
 /** The only door to standard output and standard error. */
 import { once } from 'node:events';
-import { writeSync } from 'node:fs';
+import { fstatSync, writeSync } from 'node:fs';
 import { EnvironmentError, errnoOf, isErrno } from '../core/errors.ts';
 
 export interface Terminal {
@@ -16,6 +16,11 @@ export interface Terminal {
   /** A person can be asked. */
   readonly canAsk: boolean;
   readonly columns: () => number;
+  readonly rows: () => number;
+  /** Where standard output ends: on the same screen, in a pipe that may lead there (`| tee log`), or somewhere else. */
+  readonly outTo: () => 'screen' | 'pipe' | 'elsewhere';
+  /** Calls `listener` whenever the size has changed, until what it returns is called. */
+  readonly onResize: (listener: () => void) => () => void;
   /** A person can watch standard output change. */
   readonly outLive: boolean;
   readonly outSize: () => { readonly columns: number; readonly rows: number };
@@ -35,11 +40,23 @@ export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
     errColours: wantsColours(env, process.stderr.isTTY),
     live: process.stderr.isTTY && !env['CI'] && env['TERM'] !== 'dumb',
     canAsk: process.stdin.isTTY && process.stderr.isTTY,
-    columns: () => process.stderr.columns ?? 80,
+    columns: () => process.stderr.columns || 80, // 0 where nobody has said
+    rows: () => process.stderr.rows || 24,
+    outTo,
+    onResize: (listener) => {
+      process.stderr.on('resize', listener);
+      return () => void process.stderr.off('resize', listener);
+    },
     outLive: process.stdout.isTTY && env['TERM'] !== 'dumb',
     outSize: () => ({ columns: process.stdout.columns ?? 80, rows: process.stdout.rows ?? 24 }),
     outIsLost: () => lost.has(process.stdout),
   };
+}
+
+function outTo(): ReturnType<Terminal['outTo']> {
+  if (process.stdout.isTTY) return 'screen';
+  const stat = fstatSync(1);
+  return stat.isFIFO() || stat.isSocket() ? 'pipe' : 'elsewhere';
 }
 
 /**

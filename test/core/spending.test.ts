@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eta, pace, tokensIn, usageSince } from '../../src/core/spending.ts';
+import { eta, medianOf, pace, tokensIn, usageSince } from '../../src/core/spending.ts';
 
 const usage = (input: number, cached: number, output: number) => ({ input, cached, output });
 
@@ -20,7 +20,22 @@ test('a pace is said of a run that is long enough and has completed something', 
 });
 
 test('pending tasks take as long as the median of those that were completed, so many at once', () => {
-  assert.equal(eta([60_000, 1_000, 2_000], 10, 4), 6_000);
-  assert.equal(eta([], 10, 4), undefined);
-  assert.equal(eta([1_000], 0, 4), undefined);
+  assert.equal(medianOf([60_000, 1_000, 2_000]), 2_000);
+  assert.equal(medianOf([]), undefined);
+  assert.equal(eta(2_000, 10, 4), 6_000);
+  assert.equal(eta(undefined, 10, 4), undefined);
+  assert.equal(eta(1_000, 0, 4), undefined);
+});
+
+test('what runs already has done a part of its time, and makes room for what is pending', () => {
+  assert.equal(eta(1_000, 0, 4, [300, 600]), 700, 'the last of them');
+  assert.equal(eta(1_000, 1, 2, [300, 600]), 1_400, 'after the first of them');
+  assert.equal(eta(1_000, 2, 2, [300, 600]), 1_700);
+  assert.equal(eta(1_000, 1, 2, [300]), 1_000, 'beside it');
+  assert.equal(eta(1_000, 1, 1, [300, 600]), 1_400, 'more run than may begin');
+  assert.equal(
+    eta(1_000, 0, 4, [5_000]),
+    undefined,
+    'it takes longer than others did, nobody knows how long',
+  );
 });

@@ -113,3 +113,23 @@ test('a command that says nothing before its end is an answer when it succeeds',
   level.end(one as Place, SUCCESS);
   assert.equal(fill(10_000).length, 2);
 });
+
+test('a person asks for more or fewer while it is on, and what the server bears stays its word', () => {
+  const { level, said, fill } = makeLevel(2);
+  const places = fill();
+  level.ask(4);
+  assert.equal(fill().length, 2);
+  level.ask(1);
+  assert.equal(level.hasPlace, false);
+  for (const place of places) level.end(place, SUCCESS);
+  assert.equal(fill().length, 0, 'two are still on');
+  assert.deepEqual(said, ['4 asked', '1 asked']);
+
+  const halved = makeLevel(4);
+  for (const place of halved.fill()) halved.level.end(place, limited('rate-limited'));
+  halved.level.ask(8);
+  assert.equal(halved.fill().length, 2, 'the server had said that four are too many');
+  halved.level.ask(1);
+  assert.deepEqual(halved.said, ['2 rate-limited', '2 asked', '1 asked']);
+  assert.equal(halved.level.asked, 1);
+});

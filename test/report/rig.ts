@@ -142,6 +142,7 @@ export const EVERY_EVENT: readonly RunEvent[] = [
   },
   { kind: 'probing', task: task('a.md') },
   { kind: 'resumed', forMs: 60_000 },
+  { kind: 'elsewhere', inProgress: 2, completed: 1, failed: 0 },
   { kind: 'level', level: 2, of: 4, why: 'rate-limited' },
   {
     kind: 'dry-run',

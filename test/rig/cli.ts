@@ -70,6 +70,8 @@ export interface Bench {
   run(args?: readonly string[], options?: StartOptions): Promise<Ended>;
   /** Any other program, in the same surroundings. */
   launch(command: string, args: readonly string[], options?: StartOptions): RunningCli;
+  /** What everything here is started with, and `codex-worker` is the built one. */
+  environment(extra?: NodeJS.ProcessEnv): NodeJS.ProcessEnv;
   /** Runs lines of bash in which `codex-worker` is the built one, and waits for their end. */
   shell(script: string, options?: StartOptions): Promise<Ended>;
   /** A file relative to the task directory; its directories are made. */
@@ -123,10 +125,12 @@ export async function makeBench(t: Cleanup, env: NodeJS.ProcessEnv = {}): Promis
     assert.deepEqual(left, [], 'processes that the test left behind');
   });
 
+  const environment: Bench['environment'] = (extra = {}) => {
+    const merged: NodeJS.ProcessEnv = { ...inherited, ...env, [MARK]: scratch, ...extra };
+    return { ...merged, PATH: `${bin}:${merged['PATH']}` };
+  };
   const launch: Bench['launch'] = (command, args, options = {}) => {
-    const environment: NodeJS.ProcessEnv = { ...inherited, ...env, [MARK]: scratch, ...options.env };
-    environment['PATH'] = `${bin}:${environment['PATH']}`;
-    const run = startProcess(command, args, inTasks(options.cwd ?? '.'), environment);
+    const run = startProcess(command, args, inTasks(options.cwd ?? '.'), environment(options.env));
     started.push(run);
     return run;
   };
@@ -136,6 +140,7 @@ export async function makeBench(t: Cleanup, env: NodeJS.ProcessEnv = {}): Promis
     tasks,
     start,
     launch,
+    environment,
     run: (args, options) => start(args, options).ended(),
     shell: (script, options) => launch('bash', ['-c', script], options).ended(),
     write: async (name, text) => {

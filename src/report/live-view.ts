@@ -1,0 +1,207 @@
+/**
+ * The live view of a run: what stands at the foot of the terminal while it is on. From a state to lines, and nothing else.
+ *
+ *    ⠹ fix-auth.md      1m 05s  $ npm test -- auth
+ *    ⠧ 修复登录.md         12s  #2 I am reading login.py  41s ago
+ *      … and 27 more
+ *
+ *    ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━─────────────────────────────── 57/200 28%
+ *    56 completed · 1 failed · 29 running · 114 to go
+ *    4m 12s · about 9m 30s left · 1.24M tokens · 17.7M tokens/h · ? for keys
+ *
+ * No line is wider than the terminal: names and activities are cut, and of facts the last ones give way.
+ */
+import { formatElapsed } from '../core/duration.ts';
+import type { AgentActivity } from '../core/event.ts';
+import { tokensIn } from '../core/spending.ts';
+import { unreachable } from '../core/unreachable.ts';
+import type { Paint } from './console.ts';
+import type { Hold, LiveState, RunningAttempt } from './live-state.ts';
+import { columnsOf, fit, fitEnd, padEnd } from './widths.ts';
+import { formatTokens, plural } from './wording.ts';
+
+export interface Frame {
+  readonly columns: number;
+  readonly rows: number;
+  /** On the clock of the state, ms. */
+  readonly now: number;
+  readonly paint: Paint;
+  readonly keys: 'none' | 'known' | 'shown';
+}
+
+/** It turns with each thing that its agent tells: one that stands still is silent. */
+const TURNS = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
+/** From then on it is said since when an agent has told nothing. */
+const SILENT_MS = 10_000;
+/** So many lines of what was finished stay in sight above the view, where the terminal is high enough. */
+const LEFT_ABOVE = 4;
+const WIDEST_BAR = 80;
+/** Nobody reads more than a figure there. */
+const NARROWEST = 30;
+
+const KEYS = [
+  ['p', 'pause, or go on'],
+  ['+ -', 'more or fewer at once'],
+  ['q', 'finish what runs, begin no more'],
+  ['Ctrl-C', 'as q; again: give back what runs'],
+  ['?', 'hide this'],
+] as const;
+
+/** The lines: each at least one column narrower than the terminal, together at least one fewer than it has. */
+export function liveView(state: LiveState, frame: Frame): string[] {
+  const columns = frame.columns - 1; // in the last one some terminals begin the next line already
+  if (columns < NARROWEST) return [fit(` ${figuresOf(state)}`, columns)];
+  const foot = [
+    barLine(state, columns, frame.paint),
+    ...factLines(state, columns, frame),
+    ...(frame.keys === 'shown' ? keyLines(columns, frame.paint) : []),
+  ];
+  const above = Math.min(LEFT_ABOVE, Math.floor(frame.rows / 5));
+  const attempts = attemptLines(state, frame.rows - above - foot.length - 2, columns, frame);
+  const lines = attempts.length > 0 ? [...attempts, '', ...foot] : foot;
+  return lines.slice(0, Math.max(1, frame.rows - 1)); // the cursor stands in the line below
+}
+
+/** The first to begin are the first to be shown; `room` for so many lines. */
+function attemptLines({ running }: LiveState, room: number, columns: number, frame: Frame): string[] {
+  if (room < 1) return [];
+  const shown = [...running.values()].slice(0, running.size <= room ? room : room - 1);
+  const widest = Math.max(0, ...shown.map(({ name }) => Math.min(name.length * 2, columnsOf(name))));
+  const names = Math.min(widest, Math.max(10, Math.floor(columns * 0.4)));
+  const lines = shown.map((attempt) => attemptLine(attempt, names, columns, frame));
+  if (shown.length === running.size) return lines;
+  return [...lines, frame.paint.dim(fit(`   … and ${running.size - shown.length} more`, columns))];
+}
+
+function attemptLine(
+  { name, attempt, startedAt, activity, turns, toldAt }: RunningAttempt,
+  names: number,
+  columns: number,
+  { now, paint }: Frame,
+): string {
+  const turn = TURNS[turns % TURNS.length] ?? '';
+  const elapsed = formatElapsed(now - startedAt).padStart(7);
+  const again = attempt > 1 ? `#${attempt} ` : '';
+  const silent = activity && now - toldAt >= SILENT_MS ? `  ${formatElapsed(now - toldAt)} ago` : '';
+  const room = columns - names - ` ⠋  ${elapsed}  `.length - again.length;
+  const isRoomy = room - silent.length >= 16;
+  const doing = fit(activityText(activity), isRoomy ? room - silent.length : room);
+  return [
+    ` ${paint.cyan(turn)} ${paint.bold(padEnd(fitEnd(name, names), names))}`,
+    ` ${paint.dim(elapsed)}  ${paint.yellow(again)}`,
+    activity?.kind === 'error' ? paint.red(doing) : activity?.kind === 'command' ? doing : paint.dim(doing),
+    isRoomy ? paint.dim(silent) : '',
+  ].join('');
+}
+
+function activityText(activity: AgentActivity | undefined): string {
+  if (!activity) return 'starting';
+  const { kind, text } = activity;
+  switch (kind) {
+    case 'command':
+      return `$ ${text}`;
+    case 'file-change':
+      return `changes ${text}`;
+    case 'message':
+    case 'reasoning':
+    case 'error':
+    case 'other':
+      return text;
+    default:
+      return unreachable(kind);
+  }
+}
+
+/** How far it is, at a glance: completed, failed, running, and the rest. */
+function barLine(state: LiveState, columns: number, { bold, cyan, dim, green, red }: Paint): string {
+  const { finished, total, running } = state;
+  const figures = figuresOf(state);
+  const width = Math.max(0, Math.min(WIDEST_BAR, columns) - figures.length - 3);
+  const failed = Math.min(state.failed + state.failedElsewhere, finished);
+  const upTo = (n: number) => (total === 0 ? width : Math.floor((Math.min(n, total) / total) * width));
+  const ends = [upTo(finished - failed), upTo(finished), upTo(finished + running.size), width];
+  const part = (i: number, glyph: string) => glyph.repeat((ends[i] ?? 0) - (ends[i - 1] ?? 0));
+  const painted = [green(part(0, '━')), red(part(1, '━')), cyan(part(2, '╌')), dim(part(3, '─'))];
+  return ` ${painted.join('')}  ${bold(figures)}`;
+}
+
+function figuresOf({ finished, total }: LiveState): string {
+  return `${finished}/${total} ${total === 0 ? 100 : Math.floor((finished / total) * 100)}%`;
+}
+
+function factLines(state: LiveState, columns: number, frame: Frame): string[] {
+  const { now, paint, keys } = frame;
+  const { dim, green, red } = paint;
+  const etaMs = state.etaMs(now);
+  const tokens = tokensIn(state.usage);
+  const rate = state.tokensPerHour(now);
+  const elsewhere = state.completedElsewhere + state.failedElsewhere;
+  const counts: Facts = [
+    [`${state.completed} completed`, green],
+    [state.failed > 0 && `${state.failed} failed`, red],
+    [runningText(state), paint.cyan],
+    [state.pending > 0 && `${state.pending} to go`, dim],
+    [elsewhere > 0 && `${elsewhere} finished elsewhere`, dim],
+    [state.elsewhere > 0 && `${state.elsewhere} in progress elsewhere`, dim],
+  ];
+  const times: Facts = [
+    [formatElapsed(now - state.startedAt), dim],
+    [etaMs !== undefined && etaMs >= 1_000 && `about ${formatElapsed(etaMs)} left`, (text) => text],
+    [tokens > 0 && `${formatTokens(tokens)} tokens`, dim],
+    [rate !== undefined && rate > 0 && `${formatTokens(rate)} tokens/h`, dim],
+    [keys === 'known' && '? for keys', dim],
+  ];
+  const held = state.hold && holdText(state.hold, state, frame);
+  return [
+    factLine(counts, columns, dim),
+    factLine(times, columns, dim),
+    ...(held === undefined ? [] : [` ${paint.yellow(fit(held, columns - 1))}`]),
+  ];
+}
+
+function runningText({ running, level, concurrency }: LiveState): string {
+  const of = level < concurrency ? `${level} for now, not ${concurrency}` : `${concurrency}`;
+  return running.size === concurrency ? `${running.size} running` : `${running.size} running of ${of}`;
+}
+
+/** What holds the run up, and what can be done about it. */
+function holdText(hold: Hold, { running }: LiveState, { now, keys }: Frame): string {
+  const ways = (way: string) => (keys === 'none' ? '' : `; ${way}`);
+  switch (hold.kind) {
+    case 'paused': {
+      const left = hold.until === undefined ? 0 : hold.until - now;
+      if (hold.byHand)
+        return `Paused by hand${left > 0 ? ` for ${formatElapsed(left)} more` : ''}${ways('p goes on')}`;
+      const when = left > 0 ? `in ${formatElapsed(left)}` : 'soon';
+      return `Paused for a limit, tried again ${when}${ways('p goes on at once')}`;
+    }
+    case 'probing':
+      return `Trying whether the limit is lifted: ${hold.name}`;
+    case 'draining':
+      return `Finishing ${plural(running.size, 'running task')}, beginning no other; Ctrl-C gives back what runs`;
+    case 'aborting':
+      return `Ending ${plural(running.size, 'agent')}, giving back what runs`;
+    default:
+      return unreachable(hold);
+  }
+}
+
+type Facts = readonly (readonly [text: string | false, paint: (text: string) => string])[];
+
+/** As many of them, from the first on, as there is room for. */
+function factLine(facts: Facts, columns: number, dim: (text: string) => string): string {
+  let room = columns - 1;
+  const shown: string[] = [];
+  for (const [text, paint] of facts) {
+    if (text === false) continue;
+    room -= text.length + (shown.length > 0 ? 3 : 0);
+    if (room < 0) break;
+    shown.push(paint(text));
+  }
+  return ` ${shown.join(dim(' · '))}`;
+}
+
+function keyLines(columns: number, { bold, dim }: Paint): string[] {
+  const width = Math.max(...KEYS.map(([key]) => key.length));
+  return KEYS.map(([key, does]) => `   ${bold(key.padEnd(width))}  ${dim(fit(does, columns - width - 5))}`);
+}
