@@ -89,7 +89,8 @@ export function readTaskSettings(
     const row = TASK_SETTINGS.get(name);
     if (!row) throw unknown(`${label}:${at}`, name);
     const where = `${label}:${at}: ${name}`;
-    const values = textsIn(where, row.kind, value).map((text) => row.read(where, text, saying));
+    const isNone = row.kind === 'texts' && Array.isArray(value) && value.length === 0; // as a program writes `after`
+    const values = isNone ? [] : textsIn(where, row.kind, value).map((text) => row.read(where, text, saying));
     settings[name] = { at, value: row.kind === 'texts' ? values : values[0] };
   }
   return settings;

@@ -27,7 +27,7 @@ import { directoryOf, Others } from './others.ts';
 import type { Pauses } from './pauses.ts';
 import type { Ledger } from './ledger.ts';
 import { LOOK_EVERY_MS } from './silence.ts';
-import { orderedBy, readOwnSettings } from './own-settings.ts';
+import { orderedBy, readOwnSettings, type OwnRead } from './own-settings.ts';
 import { standingAfter, whyInVain } from './standing-after.ts';
 import { ELSEWHERE, READY, REFUSED, Standings } from './standings.ts';
 import { summarise, Tally } from './summary.ts';
@@ -306,13 +306,9 @@ export class Coordinator {
       await this.#learn(task, place);
       return this.#standings.move(task, { kind: 'over', how: 'given-back' });
     }
-    const order = await this.#order(task);
-    if ('why' in order) {
-      await this.#learn(task, place);
-      this.#tally.count(order);
-      this.#standings.move(task, REFUSED);
-      return emit({ kind: 'attempt-ended', task, outcome: order });
-    }
+    const own = await this.#ownSettings(task);
+    if (own.kind !== 'allowed') return this.#endUnbegun(task, place, own);
+    const order = this.#order(task, own);
     this.#inHand.add(order.claim);
     let outcome: Outcome;
     try {
@@ -346,6 +342,27 @@ export class Coordinator {
     if (outcome.kind === 'failed' && !outcome.willRetry)
       await this.#break(task, order.claim, outcome.failure);
     await learnt;
+  }
+
+  /** What the task says for itself is read now; the attempt begins only if the file says the same then. */
+  async #ownSettings(task: Task): Promise<OwnRead | Outcome> {
+    try {
+      return await readOwnSettings(this.#world.files, task, this.#deps.options);
+    } catch (error) {
+      if (!isStorageError(error)) throw error;
+      const problem = { kind: 'storage', message: error.message } as const;
+      const reason = { kind: 'environment', problem } as const;
+      return { kind: 'returned', attempt: 0, durationMs: 0, usage: NO_USAGE, reason };
+    }
+  }
+
+  async #endUnbegun(task: Task, place: Place, outcome: Outcome): Promise<void> {
+    await this.#learn(task, place);
+    this.#tally.count(outcome);
+    if (outcome.kind === 'returned' && outcome.reason.kind === 'environment')
+      this.#stop(outcome.reason.problem);
+    this.#standings.move(task, standingAfter(outcome, this.#world.uptimeMs()));
+    this.#deps.emit({ kind: 'attempt-ended', task, outcome });
   }
 
   /** What an attempt's end says about how many may be on; without an outcome it was not begun. */
@@ -397,12 +414,9 @@ export class Coordinator {
     this.#among = hasMetAnother ? Math.min(MOST_AMONG, this.#among * 4) : Math.max(1, this.#among - 1);
   }
 
-  /** What the task says for itself is read now; the attempt begins only if the file says the same then. */
-  async #order(task: Task): Promise<AttemptOrder | Extract<Outcome, { kind: 'refused' }>> {
+  #order(task: Task, own: Extract<OwnRead, { kind: 'allowed' }>): AttemptOrder {
     const { options, codex, codexVersion, run, by } = this.#deps;
     if (options.mode === 'dry-run') throw new InvariantError('a dry run has no attempts');
-    const own = await readOwnSettings(this.#world.files, task, options);
-    if (own.kind === 'refused') return own;
     const { takeoverAfterMs } = options;
     const prior = this.#priors.get(task);
     const budget = this.#deps.ceilings.budgetOf(task);

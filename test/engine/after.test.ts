@@ -7,9 +7,10 @@ import { markerOf, type Task } from '../../src/core/task.ts';
 import { Coordinator } from '../../src/engine/coordinator.ts';
 import { Pauses } from '../../src/engine/pauses.ts';
 import { planTasks } from '../../src/engine/task-plan.ts';
+import { realFiles, type Files } from '../../src/io/files.ts';
 import { discover } from '../../src/io/task-directory.ts';
 import { started } from '../report/rig.ts';
-import { makeClaim, makeMachine, type Machine } from './machine.ts';
+import { errno, makeClaim, makeMachine, type Machine } from './machine.ts';
 
 const attempt = { attempt: 1, durationMs: 1, usage: NO_USAGE, warnings: [] } as const;
 /** What becomes of a task, and what its attempt says then. */
@@ -70,15 +71,18 @@ async function play(
   machine: Machine,
   made: readonly Made[],
   concurrency: number,
-  onMoment?: (coordinator: Coordinator) => Promise<void>,
+  {
+    onMoment,
+    files = {},
+  }: { onMoment?: (coordinator: Coordinator) => Promise<void>; files?: Partial<Files> } = {},
 ) {
   write(machine, made);
   const { path } = machine.directory;
-  const world = machine.boot();
+  const world = machine.boot(files);
   const event = started(0, { concurrency, workingDirectory: path });
   assert.ok(event.kind === 'run-started');
   const { options } = event;
-  const { tasks, listings } = await discover(world.files, ['.'], ['t*.md'], path);
+  const { tasks, listings } = await discover(realFiles, ['.'], ['t*.md'], path);
   const directories = new Map([[path, machine.directory]]);
   const [began, told]: [number[], number[]] = [[], []];
   const coordinator = new Coordinator(world, {
@@ -90,7 +94,7 @@ async function play(
     tasks,
     refused: [],
     strays: [],
-    plan: await planTasks(world.files, { tasks, listings }, options),
+    plan: await planTasks(realFiles, { tasks, listings }, options),
     directories,
     pauses: new Pauses(world, { directories, by: 'test', emit: () => {} }),
     emit: (one) => void (one.kind === 'left-waiting' && told.push(...one.tasks.map(numberOf))),
@@ -113,9 +117,9 @@ async function play(
     },
   });
   const moments = setInterval(() => void onMoment?.(coordinator), 5);
-  const { summary } = await coordinator.run().finally(() => clearInterval(moments));
+  const { summary, problem } = await coordinator.run().finally(() => clearInterval(moments));
   const inOrder = (a: number, b: number) => a - b;
-  return { began, told: told.sort(inOrder), sorted: began.toSorted(inOrder), summary };
+  return { began, told: told.sort(inOrder), sorted: began.toSorted(inOrder), summary, problem };
 }
 
 test('a task waits for a worker that nobody here can judge while it is heard of, and the run ends when it is not', async (t) => {
@@ -134,13 +138,26 @@ test('a task waits for a worker that nobody here can judge while it is heard of,
     after: n === 1 ? [0] : [],
     priority: 0,
   }));
-  const { began, told, summary } = await play(machine, made, 1, async (coordinator) => {
-    if (++looks < 20) await abroad.lock.renew(`beat ${looks}`);
-    machine.now += 5_000;
-    coordinator.wake();
+  const { began, told, summary } = await play(machine, made, 1, {
+    onMoment: async (coordinator) => {
+      if (++looks < 20) await abroad.lock.renew(`beat ${looks}`);
+      machine.now += 5_000;
+      coordinator.wake();
+    },
   });
   assert.deepEqual([began, told, summary.waiting], [[2], [1], 1]);
   assert.ok(looks > 20, `${looks} looks`);
+});
+
+test('a disk that refuses to say what a task says for itself stops the run, and fails no task', async (t) => {
+  const machine = makeMachine(t);
+  const files: Partial<Files> = {
+    open: (path, flags, mode) =>
+      path.endsWith(nameOf(0)) ? Promise.reject(errno('EIO')) : realFiles.open(path, flags, mode),
+  };
+  const made: readonly Made[] = [{ fate: 'completes', after: [], priority: 0 }];
+  const { began, summary, problem } = await play(machine, made, 1, { files });
+  assert.deepEqual([began, summary.failed, summary.pending, problem?.kind], [[], 0, 1, 'storage']);
 });
 
 /** Whether a task may begin when these are completed. */
