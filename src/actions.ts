@@ -202,12 +202,13 @@ export const ACTIONS: Actions = {
 /** What `run --report` asks for, when the run is over. */
 async function reportRun(
   { paths, cwd }: Invocation,
-  { reports, options, json }: RunInvocation,
+  { reports, options, json, detail }: RunInvocation,
   terminal: Terminal,
 ): Promise<void> {
   if (reports.length === 0) return;
   const data = await report({ paths, patterns: options.patterns, cwd, version: packageVersion() });
-  await writeReportFiles(data, reports, terminal, json ? terminal.err : terminal.out);
+  const say = detail === 'quiet' ? () => {} : json ? terminal.err : terminal.out;
+  await writeReportFiles(data, reports, terminal, say);
 }
 
 /** `chosen` are the tasks to run, where those are not all that the paths stand for. */

@@ -18,8 +18,8 @@ export interface Durations {
   readonly p90: number;
   readonly p99: number;
   readonly longest: number;
-  /** How many took so long at most, and longer than what the bar before it says. */
-  readonly bars: readonly { readonly upTo: number; readonly count: number }[];
+  /** How many took so long at most, and longer than what the bar before it says; the last may have no end. */
+  readonly bars: readonly { readonly upTo?: number; readonly count: number }[];
 }
 
 /** Each bar's end, ms: a person thinks of them as steps of about two. The last is for all that took longer. */
@@ -44,11 +44,11 @@ export function durationsOf(attempts: readonly Span[]): Durations {
 
 /** From the first bar with anything in it to the last; those between them may be empty. */
 function barsOf(sorted: readonly number[]): Durations['bars'] {
-  const ends = [...BAR_ENDS, Number.MAX_SAFE_INTEGER];
-  const bars = ends.map((upTo) => ({ upTo, count: 0 }));
+  const bars: { upTo?: number; count: number }[] = BAR_ENDS.map((upTo) => ({ upTo, count: 0 }));
+  bars.push({ count: 0 });
   let bar = 0;
   for (const ms of sorted) {
-    while (ms > (ends[bar] ?? 0)) bar++;
+    while (ms > (bars[bar]?.upTo ?? Infinity)) bar++;
     const found = bars[bar];
     if (found) found.count++;
   }

@@ -127,6 +127,8 @@ test('durations are those that were measured, and each falls into one bar', () =
   );
   assert.deepEqual(durations.bars[0], { upTo: minutes(1), count: 1 });
   assert.deepEqual(durations.bars.at(-1), { upTo: minutes(120), count: 1 });
+  const days = report([status('a.md')], [entry('a.md', 1, { durationMs: minutes(3_000) })]).durations;
+  assert.deepEqual(days.bars, [{ count: 1 }]);
 });
 
 test('tasks that failed alike are one group, the most frequent first', () => {

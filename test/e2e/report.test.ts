@@ -119,6 +119,12 @@ test('Ctrl-C leaves a report too, of what was done until then', async (t) => {
   await bench.write('b.md', 'Second.');
   const run = bench.start(['--report', 'report.json']);
   await bench.until('it runs', async () => (await bench.ls()).includes('in-progress-a.md'));
+  const during = JSON.parse((await bench.run(['report', '--json', '-'])).stdout) as Report;
+  assert.deepEqual(
+    [during.tasks[0]?.state, during.tasks[0]?.attempts[0]?.outcome],
+    ['in-progress', 'running'],
+  );
+  assert.equal(during.runs.length, 1);
   run.kill('SIGINT');
   await run.says(/no new ones start|waiting for/i);
   bench.server.release('door');

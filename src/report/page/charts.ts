@@ -44,7 +44,7 @@ interface DurationBar {
 export function durationBars({ durations: { bars } }: ReportData): DurationBar[] {
   const most = bars.reduce((n, { count }) => Math.max(n, count), 1);
   return bars.map(({ upTo, count }) => ({
-    label: upTo === Number.MAX_SAFE_INTEGER ? 'longer' : `≤ ${roundDuration(upTo)}`,
+    label: upTo === undefined ? 'longer' : `≤ ${roundDuration(upTo)}`,
     count,
     width: percent((count / most) * 100),
   }));

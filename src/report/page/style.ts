@@ -53,6 +53,7 @@ svg { display: block; width: 100%; overflow: hidden; }
 .b-completed { background: var(--completed); } .b-failed { background: var(--failed); } .b-retry { background: var(--retry); }
 .b-given-back { background: var(--given-back); } .b-died { background: var(--died); } .b-running, .b-in-progress { background: var(--running); }
 .b-pending { background: var(--pending); } .b-pause { background: var(--pause); opacity: .35; }
+.b-gap { background: var(--page); outline: 1px dotted var(--faint); }
 
 .plot { position: relative; }
 .lane { position: relative; padding: 7px 0 8px; border-top: 1px solid var(--line); pointer-events: none; }

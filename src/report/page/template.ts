@@ -55,7 +55,7 @@ export const TEMPLATE = `<!doctype html>
 <% for (const { x, anchor, text, isMinor } of it.ticks) { %><text class="<%= isMinor ? 'minor' : '' %>" x="<%= x %>" y="15" text-anchor="<%= anchor %>"><%= text %></text><% } %>
 </svg>
 <ul class="legend">
-<li><i class="b-completed"></i>completed</li><li><i class="b-retry"></i>failed, tried again</li><li><i class="b-failed"></i>failed</li><li><i class="b-given-back"></i>given back</li><li><i class="b-died"></i>its worker died</li><li><i class="b-running"></i>in progress</li><% if (it.pauses.length > 0) { %><li><i class="b-pause"></i>paused</li><% } %>
+<li><i class="b-completed"></i>completed</li><li><i class="b-retry"></i>failed, tried again</li><li><i class="b-failed"></i>failed</li><li><i class="b-given-back"></i>given back</li><li><i class="b-died"></i>its worker died</li><li><i class="b-running"></i>in progress</li><% if (it.pauses.length > 0) { %><li><i class="b-pause"></i>paused</li><% } %><% if (it.gaps.length > 0) { %><li><i class="b-gap"></i>a long time without an attempt, cut out</li><% } %>
 </ul>
 <% if (it.timeline.lanesLeftOut > 0) { %><p class="quiet"><%= it.timeline.lanesLeftOut %> earlier runs are not drawn.</p><% } %>
 </section>
@@ -63,7 +63,7 @@ export const TEMPLATE = `<!doctype html>
 
 <% if (it.tokens) { %>
 <section>
-<h2>Tokens <small>spent over the same time; the darker part was cached</small></h2>
+<h2>Tokens <small>spent over the same time; the stronger colour was cached</small></h2>
 <div class="tokens">
 <svg viewBox="0 0 1000 100" preserveAspectRatio="none" role="img" aria-label="Tokens spent over time: <%= it.tokens.top %> in the end">
 <line class="grid" x2="1000" y1="50" y2="50" vector-effect="non-scaling-stroke"/>
