@@ -9,6 +9,7 @@ import type {
   PauseReport,
   StatusReport,
   TaskStatus,
+  Wait,
   Worker,
 } from '../core/reports.ts';
 import { byNaturalOrder, markerOf, stateOf, type Task, type TaskState } from '../core/task.ts';
@@ -16,7 +17,7 @@ import { unreachable } from '../core/unreachable.ts';
 import { Ledger } from '../engine/ledger.ts';
 import { judgeLock, type Verdict } from '../engine/reaper.ts';
 import { SilenceWatch } from '../engine/silence.ts';
-import { waitsIn } from '../engine/task-plan.ts';
+import { Waits } from '../engine/waits.ts';
 import { realWorld, type World } from '../engine/world.ts';
 import { survivors } from '../io/sweep.ts';
 import { describeDirectory } from '../io/file-system.ts';
@@ -61,6 +62,7 @@ export class StatusReader {
   readonly #request: StatusRequest;
   readonly #stamps = new Stamps(this.#world);
   readonly #recent = new RecentWork();
+  readonly #waits = new Waits(this.#world.files);
   /** The last one of each task, by its path. */
   readonly #threads = new Map<string, string>();
   readonly #ledger = new Ledger(this.#world, [], {
@@ -125,7 +127,7 @@ export class StatusReader {
       if (detailed) states.set(task, state);
       if (state === 'in-progress') inProgress.push(task);
     }
-    const waits = await waitsIn(files, { tasks, listings }, states);
+    const waits = detailed ? await this.#waits.look({ tasks, listings }, states) : new Map<Task, Wait>();
     const statuses = await this.#inBatches([...states], async ([task, state]) => {
       const waitsFor = waits.get(task);
       return { ...(await this.#describe(task, state)), ...(waitsFor && { waitsFor }) };

@@ -2,7 +2,7 @@
 import { dirname, join } from 'node:path';
 import { UsageError } from '../core/errors.ts';
 import type { Task } from '../core/task.ts';
-import { namesBelow, type Discovery, type Listing } from '../io/task-directory.ts';
+import { namesBelow, type Discovery } from '../io/task-directory.ts';
 
 export type Known = Pick<Discovery, 'tasks' | 'listings'>;
 
@@ -12,15 +12,20 @@ const MOST_STARS = 3;
 const MOST_NAMED = 2_000_000;
 
 export class AfterNames {
-  readonly #listings: ReadonlyMap<string, Listing>;
-  readonly #tasks: ReadonlyMap<string, Task>;
+  readonly #known: Known;
+  /** By their paths; made when the first name is asked for. */
+  #tasks: ReadonlyMap<string, Task> | undefined;
   /** What one task or one glob means is one set, whoever names it. */
   readonly #sets = new Map<string, Promise<ReadonlySet<Task> | undefined>>();
   #named = 0;
 
-  constructor({ tasks, listings }: Known) {
-    this.#listings = listings;
-    this.#tasks = new Map(tasks.map((task) => [join(task.directory, task.name), task]));
+  constructor(known: Known) {
+    this.#known = known;
+  }
+
+  #taskAt(path: string): Task | undefined {
+    this.#tasks ??= new Map(this.#known.tasks.map((task) => [join(task.directory, task.name), task]));
+    return this.#tasks.get(path);
   }
 
   /**
@@ -41,7 +46,7 @@ export class AfterNames {
   async #matching(directory: string, glob: string): Promise<ReadonlySet<Task> | undefined> {
     const isGlob = /[*?[\]{}]/.test(glob) && !/[!+@?*]\(/.test(glob);
     if (!isGlob || (glob.match(/\*+/g)?.length ?? 0) > MOST_STARS) return undefined;
-    const names = await namesBelow(directory, glob, this.#listings);
+    const names = await namesBelow(directory, glob, this.#known.listings);
     return this.#setOf(names.map((name) => join(directory, name)).filter((path) => this.#isTask(path)));
   }
 
@@ -53,13 +58,13 @@ export class AfterNames {
         'let tasks wait for one that itself waits for the others',
       );
     if (paths.length === 0) return undefined;
-    return new Set(paths.flatMap((path) => this.#tasks.get(path) ?? []));
+    return new Set(paths.flatMap((path) => this.#taskAt(path) ?? []));
   }
 
   /** Of the run, or completed in one of its directories. */
   #isTask(path: string): boolean {
-    if (this.#tasks.has(path)) return true;
+    if (this.#taskAt(path)) return true;
     const name = path.slice(path.lastIndexOf('/') + 1);
-    return this.#listings.get(dirname(path))?.marks.completed.has(name) === true;
+    return this.#known.listings.get(dirname(path))?.marks.completed.has(name) === true;
   }
 }

@@ -4,11 +4,9 @@
  */
 import { UsageError } from '../core/errors.ts';
 import type { RunOptions } from '../core/options.ts';
-import type { Wait } from '../core/reports.ts';
-import { stateOf, type Refusal, type Task, type TaskState } from '../core/task.ts';
+import { stateOf, type Refusal, type Task } from '../core/task.ts';
 import type { Said } from '../core/task-settings.ts';
 import type { Files } from '../io/files.ts';
-import { readMatter } from '../io/task-matter.ts';
 import { AfterNames, type Known } from './after-names.ts';
 import { readOwnSettings } from './own-settings.ts';
 import { circlesIn, type After } from './prerequisites.ts';
@@ -45,7 +43,8 @@ function openTasks({ tasks, listings }: Known, { rerunCompleted, rerunChanged }:
   });
 }
 
-async function together(tasks: readonly Task[], read: (task: Task) => Promise<void>): Promise<void> {
+/** Reads many at once, and not all. */
+export async function together(tasks: readonly Task[], read: (task: Task) => Promise<void>): Promise<void> {
   for (let start = 0; start < tasks.length; start += READS_AT_ONCE)
     await Promise.all(tasks.slice(start, start + READS_AT_ONCE).map(read));
 }
@@ -85,51 +84,4 @@ function wrongAfter(complaints: readonly string[]): UsageError {
     more > 0 ? `${shown}; and ${more} more` : shown,
     'names are relative to the directory of the task; give the run all the tasks that belong together',
   );
-}
-
-/** What pending tasks wait for, as far as it can be told without running them; `states` has every task. */
-export async function waitsIn(
-  files: Files,
-  known: Known,
-  states: ReadonlyMap<Task, TaskState>,
-): Promise<ReadonlyMap<Task, Wait>> {
-  const wishes: Wish[] = [];
-  await together(
-    known.tasks.filter((task) => states.get(task) === 'pending'),
-    async (task) => {
-      const read = await readMatter(files, task);
-      if (read.kind === 'read' && read.says.after) wishes.push([task, read.says.after]);
-    },
-  );
-  const waits = new Map<Task, Wait>();
-  if (wishes.length === 0) return waits;
-  const names = new AfterNames(known);
-  const openOf = new Map<ReadonlySet<Task>, readonly Task[]>();
-  for (const [task, { value }] of wishes) {
-    const groups: (readonly Task[])[] = [];
-    for (const name of value) {
-      const set = await names.meant(task, name);
-      if (!set) continue; // a run says what is wrong with it
-      const open = openOf.get(set) ?? [...set].filter((other) => states.get(other) !== 'completed');
-      openOf.set(set, open);
-      groups.push(open);
-    }
-    const wait = waitFor(task, groups, states);
-    if (wait) waits.set(task, wait);
-  }
-  return waits;
-}
-
-/** A group that many wait for is not gone through for each of them. */
-function waitFor(
-  task: Task,
-  groups: readonly (readonly Task[])[],
-  states: ReadonlyMap<Task, TaskState>,
-): Wait | undefined {
-  const [only = [], ...more] = groups;
-  const open = more.length > 0 ? [...new Set(groups.flat())] : only;
-  const first = open.find((other) => other !== task);
-  if (!first) return undefined;
-  const count = open.includes(task) ? open.length - 1 : open.length;
-  return { count, first: { label: first.label, state: states.get(first) ?? 'pending' } };
 }

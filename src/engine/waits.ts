@@ -1,0 +1,63 @@
+/** What pending tasks wait for, as far as it can be told without running them. */
+import type { Wait } from '../core/reports.ts';
+import type { Task, TaskState } from '../core/task.ts';
+import type { Files } from '../io/files.ts';
+import { readMatter } from '../io/task-matter.ts';
+import { AfterNames, type Known } from './after-names.ts';
+import { together } from './task-plan.ts';
+
+export class Waits {
+  readonly #files: Files;
+  /** What each pending task says that it comes after, by its path: read once, however often somebody looks. */
+  readonly #said = new Map<string, readonly string[]>();
+
+  constructor(files: Files) {
+    this.#files = files;
+  }
+
+  /** `states` has every task that is known. */
+  async look(known: Known, states: ReadonlyMap<Task, TaskState>): Promise<ReadonlyMap<Task, Wait>> {
+    const pending = known.tasks.filter((task) => states.get(task) === 'pending');
+    await together(
+      pending.filter((task) => !this.#said.has(pathOf(task))),
+      (task) => this.#read(task),
+    );
+    const names = new AfterNames(known);
+    const open = new Map<ReadonlySet<Task>, readonly Task[]>();
+    const waits = new Map<Task, Wait>();
+    for (const task of pending) {
+      const groups: (readonly Task[])[] = [];
+      for (const name of this.#said.get(pathOf(task)) ?? []) {
+        const set = await names.meant(task, name);
+        if (!set) continue; // a run says what is wrong with it
+        const left = open.get(set) ?? [...set].filter((other) => states.get(other) !== 'completed');
+        open.set(set, left);
+        groups.push(left);
+      }
+      const wait = waitFor(task, groups, states);
+      if (wait) waits.set(task, wait);
+    }
+    return waits;
+  }
+
+  async #read(task: Task): Promise<void> {
+    const read = await readMatter(this.#files, task);
+    this.#said.set(pathOf(task), (read.kind === 'read' && read.says.after?.value) || []);
+  }
+}
+
+const pathOf = ({ directory, name }: Task) => `${directory}/${name}`;
+
+/** A group that many wait for is not gone through for each of them. */
+function waitFor(
+  task: Task,
+  groups: readonly (readonly Task[])[],
+  states: ReadonlyMap<Task, TaskState>,
+): Wait | undefined {
+  const [only = [], ...more] = groups;
+  const open = more.length > 0 ? [...new Set(groups.flat())] : only;
+  const first = open.find((other) => other !== task);
+  if (!first) return undefined;
+  const count = open.includes(task) ? open.length - 1 : open.length;
+  return { count, first: { label: first.label, state: states.get(first) ?? 'pending' } };
+}
