@@ -9,17 +9,18 @@ import { COMMAND_TABLE, COMMANDS, type CommandName, type OptionRow } from '../co
 import { SHELLS, type Completions, type Offer } from '../core/completions.ts';
 import { DEFAULT_MODEL } from '../core/options.ts';
 import { printable } from '../core/printable.ts';
-import { parseMarker } from '../core/task.ts';
+import { Marks, stateOf } from '../core/task.ts';
 import { listIfThere, realFiles } from '../io/files.ts';
 import { completeTask } from './task-names.ts';
 
 /** Where the values of an option are found, by what `--help` calls them; what is not here is the user's own to think of. */
-const VALUES: Readonly<Record<string, readonly string[] | 'files' | 'directories' | 'locked tasks'>> = {
+const VALUES: Readonly<Record<string, readonly string[] | 'files' | 'directories' | 'tasks in progress'>> = {
   '<name>': [DEFAULT_MODEL, 'inherit'],
   '<dir>': 'directories',
   '<file>': 'files',
   '<command>': 'files',
-  '<task>': 'locked tasks',
+  '<url|command>': ['bell'],
+  '<task>': 'tasks in progress',
 };
 
 /** A directory may hold 100,000 tasks, and nobody reads a longer list. */
@@ -30,14 +31,20 @@ export async function complete(words: readonly string[], cwd: string): Promise<C
   const before = words.slice(0, -1);
   const current = words.at(-1) ?? '';
   const { command, paths } = commandIn(before);
-  const shellAdds = COMMAND_TABLE[command].takesPaths ? 'files' : 'nothing';
-  if (before.includes('--')) return { offers: [], shellAdds };
+  const isOver = before.includes('--'); // behind it there are paths only
   const matcher = new Matcher(command, paths.length === 0 && !before.includes(command));
-  const { offers, asked } = matcher.match(before.at(-1), current);
+  const { offers, asked } = isOver ? NOTHING : matcher.match(before.at(-1), current);
   if (asked) return valuesOf(asked, current, paths, cwd);
-  if (command === 'logs' && before.includes(command) && !current.startsWith('-')) return logsOf(current, cwd);
-  return { offers, shellAdds: current.startsWith('-') ? 'nothing' : shellAdds };
+  if (current.startsWith('-') && !isOver) return { offers, shellAdds: 'nothing' };
+  if (command === 'logs' && before.includes(command)) return logsOf(current, cwd);
+  const tasks = command === 'retry' ? await tasksIn('failed', current, [], cwd) : [];
+  return {
+    offers: [...offers, ...tasks.map((value) => ({ value, description: '' }))],
+    shellAdds: COMMAND_TABLE[command].takesPaths ? 'files' : 'nothing',
+  };
 }
+
+const NOTHING = { offers: [], asked: undefined } as const;
 
 const specsOf = (name: CommandName) =>
   COMMAND_TABLE[name].options.map(({ flags, repeatable }) => ({
@@ -106,7 +113,7 @@ async function valuesOf(
   const typed = current.slice(inline.length);
   const values = row.values ?? VALUES[/<.+>/.exec(row.flags)?.[0] ?? ''] ?? [];
   if (values === 'files' || values === 'directories') return { offers: [], shellAdds: values };
-  const names = values === 'locked tasks' ? await lockedTasks(typed, paths, cwd) : values;
+  const names = values === 'tasks in progress' ? await tasksIn('in-progress', typed, paths, cwd) : values;
   const offers = names
     .filter((name) => name.startsWith(typed))
     .map((value) => ({ value: inline + value, description: '' }));
@@ -120,16 +127,22 @@ async function logsOf(typed: string, cwd: string): Promise<Completions> {
   return { offers: offers.map((value) => ({ value, description: '' })), shellAdds: 'directories' };
 }
 
-/** The tasks in progress, as `--kill` takes them: `tasks/fix.md` says where to look, as a path beside it does. */
-async function lockedTasks(typed: string, paths: readonly string[], cwd: string): Promise<string[]> {
+/** The tasks in one state, as commands take them: `tasks/fix.md` says where to look, as a path beside it does. */
+async function tasksIn(
+  state: 'in-progress' | 'failed',
+  typed: string,
+  paths: readonly string[],
+  cwd: string,
+): Promise<string[]> {
   const folder = typed.slice(0, typed.lastIndexOf('/') + 1);
-  const where = folder === '' && paths.length > 0 ? paths : [folder];
   const tasks: string[] = [];
-  for (const path of where) {
-    for (const name of await listIfThere(realFiles, resolve(cwd, path)).catch(() => [])) {
-      const marker = parseMarker(name);
-      if (marker?.kind === 'lock') tasks.push(folder + marker.task);
-    }
+  for (const path of folder === '' && paths.length > 0 ? paths : [folder]) {
+    const marks = Marks.of(await listIfThere(realFiles, resolve(cwd, path)).catch(() => []));
+    const marked = state === 'in-progress' ? marks.locked : marks.failed;
+    for (const task of marked)
+      // What begins with a dash would be an option.
+      if (stateOf(task, marks) === state)
+        tasks.push(folder === '' && task.startsWith('-') ? `./${task}` : folder + task);
   }
   return few(tasks.filter((task) => task.startsWith(typed) && printable(task) === task));
 }

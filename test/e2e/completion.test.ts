@@ -25,6 +25,8 @@ async function hostileBench(t: TestContext): Promise<Bench> {
     await bench.write(name, 'Do it.\n');
     await bench.write(`.lock-${name}`, '');
   }
+  await bench.write('failed_exec_log-zeta one.md.txt', '');
+  await bench.write('done_exec_log-zeta two.md.txt', '');
   await mkdir(path.join(bench.tasks, 'stories'));
   return bench;
 }
@@ -57,7 +59,7 @@ async function openShell(t: TestContext, bench: Bench, command: string, args: st
   return {
     /** TAB behind `typed` makes the line `whole`, which is then taken back. */
     completes: async (typed: string, whole: string) => {
-      await type(`${typed}\t`, (shown) => shown.includes(whole));
+      await type(`${typed}\t`, (shown) => shown.replaceAll('\u0007', '').includes(whole));
       await type('\u0015\r', ready); // a Ctrl-C could come before the shell is done with the TAB
     },
   };
@@ -68,13 +70,16 @@ const LINES: readonly (readonly [typed: string, whole: string])[] = [
   ['codex-worker --mode w', 'codex-worker --mode workspace-write '],
   ['codex-worker --mode=w', 'codex-worker --mode=workspace-write '],
   ['codex-worker -C ', 'codex-worker -C stories/'],
-  ['codex-worker do', 'codex-worker doctor '],
+  ['codex-worker doc', 'codex-worker doctor '],
   ['codex-worker reset --fo', 'codex-worker reset --force '],
   ['codex-worker complete f', 'codex-worker complete fish '],
   ['codex-worker clean --kill \\$', 'codex-worker clean --kill \\$\\(touch\\ canary\\).md '],
   ['codex-worker clean --kill \\`', 'codex-worker clean --kill \\`touch\\ canary\\`.md '],
   ['codex-worker clean --kill i', "codex-worker clean --kill it\\'s\\;\\ touch\\ canary.md "],
   ["codex-worker clean --kill 'tw", "codex-worker clean --kill 'two words.md' "],
+  ['codex-worker logs -n 5 z', 'codex-worker logs -n 5 zeta\\ '],
+  ['codex-worker clean --kill ./-', 'codex-worker clean --kill ./-rf.md '],
+  ['codex-worker retry z', 'codex-worker retry zeta\\ one.md '],
   ['codex-worker status tw', 'codex-worker status two\\ words.md '],
   ['codex-worker logs -f tw', 'codex-worker logs -f two\\ words.md '],
   ['codex-worker logs sto', 'codex-worker logs stories/'],
@@ -118,7 +123,11 @@ describe('TAB completes options, values, commands, paths and tasks, and executes
     assert.deepEqual(await offered('codex-worker -C '), ['stories/']);
     assert.deepEqual(await offered('codex-worker --cd=st'), ['--cd=stories/']);
     assert.deepEqual(await offered('codex-worker s'), ['status', 'stories/']);
-    assert.deepEqual((await offered('codex-worker clean --kill ')).toSorted(), HOSTILE.toSorted());
+    // Like a name with a dot, ./-rf.md waits in Fish for its first character.
+    const tasks = HOSTILE.filter((name) => !name.startsWith('-'));
+    assert.deepEqual((await offered('codex-worker clean --kill ')).toSorted(), tasks.toSorted());
+    assert.deepEqual(await offered('codex-worker logs ze'), ['zeta one.md', 'zeta two.md']);
+    assert.deepEqual(await offered('codex-worker retry ze'), ['zeta one.md']);
     assert.deepEqual(await offered('codex-worker clean --kill \\$'), ['$(touch canary).md']);
     assert.deepEqual(await offered('codex-worker logs tw'), ['two words.md']);
     assert.deepEqual(await offered('codex-worker logs sto'), ['stories/']);
