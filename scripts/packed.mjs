@@ -33,6 +33,9 @@ try {
   const done = readdirSync(tasks).includes('done_exec_log-one.md.txt');
   if (!done || !/✅ tasks\/one\.md completed/.test(output))
     throw new Error(`the installed package did not complete its task:\n${output}`);
+  for (const name of ['config', 'task'])
+    if (!tarball.files.some(({ path }) => path === `schemas/${name}.schema.json`))
+      throw new Error(`the package has no schema for ${name}`);
   console.log(
     `${tarball.filename}: ${tarball.files.length} files, ${Math.round(tarball.unpackedSize / 1024)} KiB; installed and ran (${version.trim()})`,
   );

@@ -17,6 +17,7 @@ import { status, type StatusRequest } from './commands/status.ts';
 import { watchStatus } from './commands/watch-status.ts';
 import { COMMANDS } from './core/command-table.ts';
 import { SHELLS } from './core/completions.ts';
+import { configReport } from './core/effective.ts';
 import { UsageError } from './core/errors.ts';
 import type { RunEvent } from './core/event.ts';
 import { listOptions, logsOptions, retryOptions } from './core/look-requests.ts';
@@ -42,6 +43,7 @@ import {
 import { typedLine } from './core/shell-words.ts';
 import { namedFrom, whereIs, type Settings } from './core/sources.ts';
 import { completionScript, completionText } from './report/completion.ts';
+import { configJson, configText } from './report/config.ts';
 import { confirm, confirmFullAccess } from './report/confirm.ts';
 import { createPaint } from './report/console.ts';
 import { doctorText } from './report/doctor.ts';
@@ -174,6 +176,15 @@ export const ACTIONS: Actions = {
     const confirm = await confirmation(env, !options.dryRun && !flag(bag, 'force'), 'reset', '--force');
     const request = { paths, cwd, ...options, version: packageVersion() };
     return showTidy((ask, onStep) => reset(request, ask, onStep), confirm, env);
+  },
+
+  async config(typed) {
+    const invocation = await located(typed);
+    const request = runInvocation(invocation);
+    const report = configReport(request, invocation.env);
+    const { terminal, paint } = openPainted(invocation.env);
+    terminal.out(request.json ? configJson(report) : configText(report, paint));
+    return 0;
   },
 
   async doctor(typed) {

@@ -218,6 +218,7 @@ test('the top level holds the agreed folders and files', () => {
     'scripts',
     'docs',
     'examples',
+    'schemas',
     '.ci',
     'package.json',
     'package-lock.json',

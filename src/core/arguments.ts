@@ -154,7 +154,7 @@ function unknownOption(
   if (owners.length > 0)
     return {
       message: `${message} here`,
-      hint: `it belongs to ${owners.join(' and ')}; ${help} lists those of this command`,
+      hint: `it belongs to ${owners.join(', ').replace(/, (?=[^,]*$)/, ' and ')}; ${help} lists those of this command`,
     };
   const long = didYouMean(
     `--${token.name}`,

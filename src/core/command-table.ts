@@ -13,6 +13,7 @@ export const COMMANDS = [
   'resume',
   'clean',
   'reset',
+  'config',
   'doctor',
   'complete',
 ] as const;
@@ -53,7 +54,7 @@ function settingOption(name: SettingName): OptionRow {
 }
 
 const PATTERN = settingOption('pattern');
-const CONFIG: readonly OptionRow[] = [
+const CONFIG_FILE: readonly OptionRow[] = [
   {
     flags: '--config <file>',
     description: 'The config file',
@@ -80,7 +81,7 @@ const RUN: CommandRow = {
       description:
         'Grant what tasks ask for themselves: a higher mode, a cwd outside of --cd, a verify command',
     },
-    ...CONFIG,
+    ...CONFIG_FILE,
     { flags: '-y, --yes', description: 'Do not ask before --mode danger-full-access' },
     { flags: '-q, --quiet', description: 'Print only failures and the summary' },
     { flags: '-o, --output-json <file>', description: 'Write the results of this run to a file, as JSON' },
@@ -109,7 +110,7 @@ const STATUS: CommandRow = {
   takesPaths: true,
   options: [
     PATTERN,
-    ...CONFIG,
+    ...CONFIG_FILE,
     { flags: '--detailed', description: 'A line for each task: who runs it, or why it failed' },
     { flags: '--json', description: 'Print everything as one JSON document; docs/json.md has its fields' },
     { flags: '--watch', description: 'Go on until Ctrl-C: in place, or in a pipe once for each change' },
@@ -152,7 +153,7 @@ const REPORT: CommandRow = {
   takesPaths: true,
   options: [
     PATTERN,
-    ...CONFIG,
+    ...CONFIG_FILE,
     { flags: '--html <file>', description: 'One page that stands alone: no network, dark and light' },
     { flags: '--junit <file>', description: 'JUnit XML, as CI servers show it' },
     { flags: '--json <file>', description: 'Everything, as one JSON document; - is standard output' },
@@ -170,7 +171,7 @@ const LIST: CommandRow = {
   takesPaths: true,
   options: [
     PATTERN,
-    ...CONFIG,
+    ...CONFIG_FILE,
     { flags: '--failed', description: 'Those that failed; on a terminal with the reason' },
     { flags: '--pending', description: 'Those that nobody has begun, or that were given back' },
     { flags: '--in-progress', description: 'Those that somebody works on' },
@@ -222,7 +223,7 @@ const PAUSE: CommandRow = {
   takesPaths: true,
   options: [
     PATTERN,
-    ...CONFIG,
+    ...CONFIG_FILE,
     { flags: '--for <duration>', description: 'Over after so long', default: 'until resume' },
     { flags: '--until <time>', description: 'Over then: 07:30' },
     { flags: '--reason <text>', description: 'What the others are told' },
@@ -238,7 +239,7 @@ const RESUME: CommandRow = {
   usage: 'resume [paths…] [options]',
   summary: 'End a pause, whoever made it: a person, or a usage limit that was met.',
   takesPaths: true,
-  options: [PATTERN, ...CONFIG],
+  options: [PATTERN, ...CONFIG_FILE],
   examples: [
     'codex-worker resume                                  every run that waits here goes on',
     'codex-worker resume tasks/                           the same for those on tasks/',
@@ -252,7 +253,7 @@ const CLEAN: CommandRow = {
   takesPaths: true,
   options: [
     PATTERN,
-    ...CONFIG,
+    ...CONFIG_FILE,
     {
       flags: '--max-age <duration>',
       description: 'Also take locks of other hosts, and damaged ones, that are older',
@@ -280,7 +281,7 @@ const RESET: CommandRow = {
   takesPaths: true,
   options: [
     PATTERN,
-    ...CONFIG,
+    ...CONFIG_FILE,
     { flags: '--failed', description: 'Only the failed ones' },
     { flags: '--force', description: 'Do not ask' },
     { flags: '--kill', description: 'Also the running ones: kill their workers on this machine first' },
@@ -293,11 +294,25 @@ const RESET: CommandRow = {
   ],
 };
 
+const CONFIG: CommandRow = {
+  usage: 'config [paths…] [options of run]',
+  summary: 'Show every setting as a run with the same options would have it, and where it comes from.',
+  takesPaths: true,
+  options: RUN.options.map((option) =>
+    option.flags === '--json' ? { ...option, description: 'Print them as one JSON document' } : option,
+  ),
+  examples: [
+    'codex-worker config                                  what a run here would have',
+    'codex-worker config tasks/ -c 8 --no-verify          what this command line would mean',
+    "codex-worker config tasks/ --json | jq '.settings.model'",
+  ],
+};
+
 const DOCTOR: CommandRow = {
   usage: 'doctor [options]',
   summary: 'Check whether a run would work here, and say what to do where it would not.',
   takesPaths: false,
-  options: [settingOption('model'), ...CONFIG],
+  options: [settingOption('model'), ...CONFIG_FILE],
   examples: [
     'codex-worker doctor                                  before the first run',
     'codex-worker doctor -m inherit                       with the model that Codex is set to',
@@ -329,6 +344,7 @@ export const COMMAND_TABLE: Readonly<Record<CommandName, CommandRow>> = {
   resume: RESUME,
   clean: CLEAN,
   reset: RESET,
+  config: CONFIG,
   doctor: DOCTOR,
   complete: COMPLETE,
 };

@@ -8,6 +8,8 @@ import { type, type SettingType } from './setting-types.ts';
 export interface SettingRow extends SettingType<unknown> {
   readonly short?: string;
   readonly description: string;
+  /** Where the option is the opposite: what `true` means in a file. */
+  readonly described?: string;
   /** As text, read as any other. */
   readonly default?: string;
   /** What people read where there is no default. */
@@ -78,6 +80,7 @@ const SETTINGS = {
   'retry-failed': {
     ...type.flag,
     description: 'Leave the tasks alone that failed in an earlier run',
+    described: 'Take the tasks again that failed in an earlier run',
     default: 'true',
   },
   'rerun-completed': {

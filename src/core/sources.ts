@@ -112,7 +112,8 @@ function saidInFile(name: SettingName, { file }: Places): Said | undefined {
   const entry = file?.entries.get(name);
   if (!file || !entry) return undefined;
   const source: Source = { kind: 'file', file, at: entry.at };
-  return { source, texts: textsIn(whereIs(name, source), settingRow(name).kind, entry.value) };
+  const texts = textsIn(whereIs(name, source), settingRow(name).kind, entry.value);
+  return texts.length === 0 ? undefined : { source, texts }; // an empty list says nothing
 }
 
 const ALLOWED: Readonly<Record<SettingKind, string>> = {
@@ -128,7 +129,7 @@ export function textsIn(where: string, kind: SettingKind, value: unknown): reado
   const isText = typeof value === 'string';
   const isNumber = typeof value === 'number';
   const isTexts = Array.isArray(value) && value.every((item) => typeof item === 'string');
-  if (kind === 'texts' && isTexts && value.length > 0) return value;
+  if (kind === 'texts' && isTexts) return value;
   const isFine = {
     text: isText,
     texts: isText,
@@ -142,7 +143,7 @@ export function textsIn(where: string, kind: SettingKind, value: unknown): reado
 
 function inWords(value: unknown): string {
   if (value === null) return 'nothing';
-  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (Array.isArray(value)) return 'a list';
   if (typeof value === 'string') return quoted(value);
   return typeof value === 'object' ? 'a mapping' : JSON.stringify(value);
 }

@@ -34,16 +34,27 @@ export interface TaskSettings {
 
 const MOST_PRIORITY = 1_000;
 
+interface TaskRow extends SettingType<unknown> {
+  readonly description: string;
+}
+
 /** What is only a task's to say, or is something else than for a run. */
-const OF_TASKS: Readonly<Partial<Record<string, SettingType<unknown>>>> = {
-  mode: type.oneOf('<mode>', AGENT_MODES),
-  cwd: { kind: 'text', read: check.directoryName, schema: { type: 'string' } },
+const OF_TASKS: Readonly<Partial<Record<string, TaskRow>>> = {
+  mode: { ...type.oneOf('<mode>', AGENT_MODES), description: 'What its agent may do' },
+  cwd: {
+    kind: 'text',
+    read: check.directoryName,
+    schema: { type: 'string' },
+    description: 'Where its agent works, relative to where those of the run work',
+  },
   priority: {
+    description: 'Tasks with a higher one are taken first; 0 for the others',
     kind: 'number',
     read: readPriority,
     schema: { type: 'integer', minimum: -MOST_PRIORITY, maximum: MOST_PRIORITY },
   },
   after: {
+    description: 'Tasks that must be completed before, by name or glob',
     kind: 'texts',
     read: readName,
     schema: { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] },
@@ -51,7 +62,7 @@ const OF_TASKS: Readonly<Partial<Record<string, SettingType<unknown>>>> = {
 };
 
 /** What a task may say for itself, by the names that it has there. */
-const TASK_SETTINGS: ReadonlyMap<string, SettingType<unknown>> = new Map([
+export const TASK_SETTINGS: ReadonlyMap<string, TaskRow> = new Map([
   ...SETTING_NAMES.flatMap((name) => {
     const { inTask, ...row } = settingRow(name);
     return inTask === undefined ? [] : [[inTask, row] as const];

@@ -261,7 +261,7 @@ const MISTAKES: readonly Mistake[] = [
     name: 'an option of another command',
     args: ['status', '--retries', '3'],
     says: 'unknown option --retries here',
-    hint: 'it belongs to run and retry; codex-worker status --help lists those of this command',
+    hint: 'it belongs to run, retry and config; codex-worker status --help lists those of this command',
   },
   {
     name: 'an unknown option',

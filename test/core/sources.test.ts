@@ -244,3 +244,7 @@ test('a value of the file is looked at, though another one wins over it', () => 
     /^tasks\/\.codex-worker\.yaml:1:1: timeout: got "soon"/,
   );
 });
+
+test('an empty list in a file says nothing', () => {
+  assert.deepEqual(settings({ file: { pattern: [], 'codex-config': [] } }).values.pattern, ['*.md']);
+});

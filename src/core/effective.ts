@@ -1,0 +1,73 @@
+/** What `config` tells: every setting as a run would have it, and where its value comes from. */
+import { nearest } from './options.ts';
+import type { RunInvocation } from './requests.ts';
+import { SETTING_NAMES, settingRow, variableOf, type SettingName } from './settings.ts';
+
+export interface EffectiveSetting {
+  readonly name: SettingName;
+  /** A list for what is repeatable; `null` where nothing holds. */
+  readonly value: string | number | boolean | readonly string[] | null;
+  /** What people read for `null`. */
+  readonly unset: string;
+  readonly source: 'option' | 'environment' | 'file' | 'default';
+  /** The variable, or file:line:column. */
+  readonly at?: string;
+}
+
+export interface ConfigReport {
+  readonly file?: string;
+  readonly settings: readonly EffectiveSetting[];
+  /** Variables that look like those of settings, and are none. */
+  readonly misspelt: readonly { readonly variable: string; readonly meant: string }[];
+}
+
+export function configReport(
+  { settings, options }: Pick<RunInvocation, 'settings' | 'options'>,
+  env: NodeJS.ProcessEnv,
+): ConfigReport {
+  const { values, sources, texts, file } = settings;
+  const effective = SETTING_NAMES.map((name): EffectiveSetting => {
+    const source = sources[name];
+    const { kind, unset = 'none' } = settingRow(name);
+    const isPlain = kind === 'flag' || kind === 'number';
+    const said = { flag: values[name] as boolean, number: values[name] as number };
+    const at =
+      source.kind === 'file'
+        ? `${source.file.label}:${source.at}`
+        : source.kind === 'environment' && variableOf(name);
+    return {
+      name,
+      value: isPlain ? (said[kind] ?? null) : shownValue(name, texts[name], options.workingDirectory),
+      unset,
+      source: source.kind,
+      ...(at && { at }),
+    };
+  });
+  return { settings: effective, misspelt: misspeltIn(env), ...(file && { file: file.label }) };
+}
+
+/** Of Codex's own settings, which may hold secrets, the keys. */
+function shownValue(
+  name: SettingName,
+  texts: readonly string[],
+  workingDirectory: string,
+): EffectiveSetting['value'] {
+  if (name === 'cd') return workingDirectory;
+  if (name === 'codex-config')
+    return texts.length === 0 ? null : texts.map((text) => text.replace(/=[^]*$/, '=…'));
+  if (settingRow(name).kind === 'texts') return texts;
+  return texts[0] ?? null;
+}
+
+/** Those that come near to the name of one: what is unlike all of them may be anybody's. */
+function misspeltIn(env: NodeJS.ProcessEnv): ConfigReport['misspelt'] {
+  const variables = SETTING_NAMES.map(variableOf);
+  return Object.keys(env).flatMap((variable) => {
+    if (!variable.startsWith('CODEX_WORKER_') || !env[variable] || variables.includes(variable)) return [];
+    const name = nearest(
+      variable.slice('CODEX_WORKER_'.length),
+      variables.map((known) => known.slice('CODEX_WORKER_'.length)),
+    );
+    return name === undefined ? [] : [{ variable, meant: `CODEX_WORKER_${name}` }];
+  });
+}
