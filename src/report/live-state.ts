@@ -28,6 +28,7 @@ export type Hold =
 export class LiveState {
   readonly running = new Map<string, RunningAttempt>();
   startedAt = 0;
+  workingDirectory = '';
   total = 0;
   completed = 0;
   failed = 0;
@@ -151,6 +152,7 @@ export class LiveState {
 
   #start({ total, states, options }: Extract<RunEvent, { kind: 'run-started' }>, now: number): void {
     this.startedAt = now;
+    this.workingDirectory = printable(options.workingDirectory);
     this.total = total;
     this.completed = options.rerunCompleted ? 0 : states.completed;
     this.failed = options.retryFailed ? 0 : states.failed;

@@ -35,6 +35,8 @@ const TURNS = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
 const SILENT_MS = 10_000;
 /** So many lines of what was finished stay in sight above the view, where the terminal is high enough. */
 const LEFT_ABOVE = 4;
+/** In so many rows there is one to keep what runs apart from what has finished. */
+const ROOMY = 16;
 const WIDEST_BAR = 80;
 /** Nobody reads more than a figure there. */
 const NARROWEST = 30;
@@ -57,18 +59,24 @@ export function liveView(state: LiveState, frame: Frame): string[] {
     ...(frame.keys === 'shown' ? keyLines(columns, frame.paint) : []),
   ];
   const above = Math.min(LEFT_ABOVE, Math.floor(frame.rows / 5));
-  const attempts = attemptLines(state, frame.rows - above - foot.length - 2, columns, frame);
-  const lines = attempts.length > 0 ? [...attempts, '', ...foot] : foot;
+  const attempts = attemptLines(state, frame.rows - above - foot.length - 3, columns, frame);
+  const gap = frame.rows >= ROOMY ? [''] : [];
+  const lines = attempts.length > 0 ? [...gap, ...attempts, '', ...foot] : foot;
   return lines.slice(0, Math.max(1, frame.rows - 1)); // the cursor stands in the line below
 }
 
 /** The first to begin are the first to be shown; `room` for so many lines. */
-function attemptLines({ running }: LiveState, room: number, columns: number, frame: Frame): string[] {
+function attemptLines(
+  { running, workingDirectory }: LiveState,
+  room: number,
+  columns: number,
+  frame: Frame,
+): string[] {
   if (room < 1) return [];
   const shown = [...running.values()].slice(0, running.size <= room ? room : room - 1);
   const widest = Math.max(0, ...shown.map(({ name }) => Math.min(name.length * 2, columnsOf(name))));
   const names = Math.min(widest, Math.max(10, Math.floor(columns * 0.4)));
-  const lines = shown.map((attempt) => attemptLine(attempt, names, columns, frame));
+  const lines = shown.map((attempt) => attemptLine(attempt, names, columns, frame, workingDirectory));
   if (shown.length === running.size) return lines;
   return [...lines, frame.paint.dim(fit(`   … and ${running.size - shown.length} more`, columns))];
 }
@@ -78,6 +86,7 @@ function attemptLine(
   names: number,
   columns: number,
   { now, paint }: Frame,
+  workingDirectory: string,
 ): string {
   const turn = TURNS[turns % TURNS.length] ?? '';
   const elapsed = formatElapsed(now - startedAt).padStart(7);
@@ -85,7 +94,7 @@ function attemptLine(
   const silent = activity && now - toldAt >= SILENT_MS ? `  ${formatElapsed(now - toldAt)} ago` : '';
   const room = columns - names - ` ⠋  ${elapsed}  `.length - again.length;
   const isRoomy = room - silent.length >= 16;
-  const doing = fit(activityText(activity), isRoomy ? room - silent.length : room);
+  const doing = fit(activityText(activity, workingDirectory), isRoomy ? room - silent.length : room);
   return [
     ` ${paint.cyan(turn)} ${paint.bold(padEnd(fitEnd(name, names), names))}`,
     ` ${paint.dim(elapsed)}  ${paint.yellow(again)}`,
@@ -94,14 +103,14 @@ function attemptLine(
   ].join('');
 }
 
-function activityText(activity: AgentActivity | undefined): string {
+function activityText(activity: AgentActivity | undefined, workingDirectory: string): string {
   if (!activity) return 'starting';
   const { kind, text } = activity;
   switch (kind) {
     case 'command':
-      return `$ ${text}`;
+      return `$ ${withoutShell(text)}`;
     case 'file-change':
-      return `changes ${text}`;
+      return `changes ${text.replaceAll(`${workingDirectory}/`, '')}`;
     case 'message':
     case 'reasoning':
     case 'error':
@@ -110,6 +119,12 @@ function activityText(activity: AgentActivity | undefined): string {
     default:
       return unreachable(kind);
   }
+}
+
+/** Codex runs every command by way of a shell; what it runs is inside. Where it is cut off its last quote is missing. */
+function withoutShell(command: string): string {
+  const [, , quoted] = /^(?:\/\S*\/)?(?:ba|z)?sh -l?c (['"]?)(.*)$/.exec(command) ?? [];
+  return quoted?.replace(/['"]$/, '') ?? command;
 }
 
 /** How far it is, at a glance: completed, failed, running, and the rest. */

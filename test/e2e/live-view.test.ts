@@ -37,7 +37,7 @@ test('what runs is shown line by line, and what has finished scrolls above it', 
   await b?.complete();
   calls.push(await puppets.nextCall());
   await shows(screen, /^ 1 completed · 3 running · 1 to go$/m);
-  await shows(screen, /^✅ b\.md completed \(\d\.\ds\)\n(?: [⠙⠋] [acd]\.md.*\n){3}\n ━/m);
+  await shows(screen, /^✅ b\.md completed \(\d\.\ds\)\n\n(?: [⠙⠋] [acd]\.md.*\n){3}\n ━/m);
   await shows(screen, /^ \ds · 12 tokens(?: · [\d.]+k tokens\/h)? · \? for keys$/m);
   for (const call of calls) if (call !== b) await call.complete();
   await (await puppets.nextCall()).complete();

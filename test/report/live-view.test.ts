@@ -45,11 +45,12 @@ const MIDDLE = stateOf(
   [61, begins('修复登录.md', 2)],
   [62, does('src/fix-auth.md', 'command', 'npm test')],
   [62, does('src/fix-auth.md', 'message', 'It fails.')],
-  [70, does('修复登录.md', 'command', 'cat login.py')],
+  [70, does('修复登录.md', 'command', "/bin/bash -lc 'cat login.py'")],
 );
 
 test('a line for each attempt, a bar, and the figures', () => {
   assert.deepEqual(view(MIDDLE, 72, { keys: 'known' }), [
+    '',
     ' ⠹ src/fix-auth.md  1m 12s  It fails.  10s ago',
     ' ⠙ 修复登录.md         11s  #2 $ cat login.py',
     '',
@@ -61,6 +62,7 @@ test('a line for each attempt, a bar, and the figures', () => {
 
 test('whole figures give way in a narrow terminal, and names and activities are cut', () => {
   assert.deepEqual(view(MIDDLE, 72, { columns: 40, keys: 'known' }), [
+    '',
     ' ⠹ src/fix-auth.md  1m 12s  It fails.',
     ' ⠙ 修复登录.md         11s  #2 $ cat l…',
     '',
@@ -101,8 +103,8 @@ test('of more attempts than there is room for the rest is counted, and some line
   for (let i = 0; i < 256; i++) state.note(begins(`${i}.md`), 0);
   const lines = view(state, 1);
   assert.equal(lines.length, 19);
-  assert.equal(lines[13], ' ⠋ 13.md      1s  starting');
-  assert.equal(lines[14], '   … and 242 more');
+  assert.equal(lines[13], ' ⠋ 12.md      1s  starting');
+  assert.equal(lines[14], '   … and 243 more');
   assert.equal(lines.at(-2), ' 0 completed · 256 running · 44 to go');
   assert.deepEqual(
     view(state, 1, { rows: 6 }).map((line) => line.slice(0, 16)),
@@ -200,4 +202,14 @@ test('a terminal that has become narrower takes more rows for a line', () => {
   assert.equal(rowsOf('a'.repeat(10), 10), 1);
   assert.equal(rowsOf(`\u001b[1m${'a'.repeat(21)}\u001b[22m`, 10), 3);
   assert.equal(rowsOf('修'.repeat(5), 5), 3, 'two in each');
+});
+
+test('of a command the shell around it is left out, and of a path the directory that all work in', () => {
+  const doing = (kind: AgentActivity['kind'], text: string) =>
+    view(stateOf([0, started(1)], [0, begins('a.md')], [0, does('a.md', kind, text)]), 0)[1];
+  assert.equal(doing('command', '/bin/bash -lc "npm test"'), ' ⠙ a.md      0s  $ npm test');
+  assert.equal(doing('command', "bash -c 'echo cut off…"), ' ⠙ a.md      0s  $ echo cut off…');
+  assert.equal(doing('command', 'sh -c ls'), ' ⠙ a.md      0s  $ ls');
+  assert.equal(doing('command', 'git diff'), ' ⠙ a.md      0s  $ git diff');
+  assert.equal(doing('file-change', '/work/src/a.ts, /work/b.ts'), ' ⠙ a.md      0s  changes src/a.ts, b.ts');
 });
