@@ -89,6 +89,36 @@ const MISTAKES: readonly Mistake[] = [
     hint: 'did you mean fix-auth.md?',
   },
   {
+    name: 'logs of no task',
+    args: ['logs', '-f'],
+    says: 'no task was named',
+    hint: 'for example codex-worker logs fix-auth.md; codex-worker list shows them all',
+  },
+  {
+    name: 'the log of a task with a typing mistake',
+    args: ['logs', 'fix-auht'],
+    says: 'no such task: "fix-auht"',
+    hint: 'did you mean fix-auth?',
+  },
+  {
+    name: 'two tasks to follow',
+    args: ['logs', '-f', 'fix-auth', 'fix-auth.md'],
+    says: '--follow: got 2 tasks; it follows one',
+    hint: 'follow the others in other terminals',
+  },
+  {
+    name: 'an attempt that there was not',
+    args: ['logs', 'fix-auth', '--attempt', '2'],
+    says: '--attempt: "fix-auth.md" has no log of attempt 2',
+    hint: 'no agent has worked on it yet',
+  },
+  {
+    name: 'a retry of completed tasks',
+    args: ['retry', '--rerun-completed'],
+    says: 'unknown option --rerun-completed here',
+    hint: 'it belongs to run; codex-worker retry --help lists those of this command',
+  },
+  {
     name: 'an unknown word for --orphans',
     args: ['--orphans', 'wiat'],
     says: '--orphans: got "wiat"; allowed are end, wait',

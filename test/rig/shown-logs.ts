@@ -47,17 +47,21 @@ export function scene(t: TestContext) {
 export async function shown(
   request: LogsRequest,
   toTerminal: boolean,
-  onText: (out: string) => void = () => {},
+  /** What has been shown so far, on either stream. */
+  onText: (shown: string) => void = () => {},
 ) {
   const out: Buffer[] = [];
   let err = '';
   const terminal = {
     pour: (piece: string | Uint8Array) => {
       out.push(Buffer.from(piece));
-      onText(Buffer.concat(out).toString());
+      onText(Buffer.concat(out).toString() + err);
       return Promise.resolve(true);
     },
-    err: (text: string) => void (err += text),
+    err: (text: string) => {
+      err += text;
+      onText(Buffer.concat(out).toString() + err);
+    },
     outIsTerminal: toTerminal,
   };
   const view = { raw: request.raw, headings: request.tasks.length > 1 };

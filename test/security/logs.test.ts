@@ -1,11 +1,11 @@
 /** What somebody can put into a log, or into its place, for the one who reads it. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { newClaimId } from '../../src/core/claim.ts';
-import { logText, scene } from '../rig/shown-logs.ts';
+import { logText, scene, shown } from '../rig/shown-logs.ts';
 import { hashOf, HOSTILE, STEERING } from './rig.ts';
 
 test('nothing in a log steers a terminal, and a pipe gets the raw events as they are', async (t) => {
@@ -50,4 +50,55 @@ test('what stands in the place of a log and is none is not read', async (t) => {
   for (const folder of ['.codex-worker', 'elsewhere']) mkdirSync(join(cwd, folder));
   symlinkSync('../elsewhere', join(cwd, '.codex-worker', 'ended'));
   await assert.rejects(show('fix.md'), /somebody put a symbolic link in its place/);
+});
+
+test('who follows a log reads the file that was opened, whatever is put in the place of its name', async (t) => {
+  const { cwd, write, run } = scene(t);
+  write('secret', 'sesame\n');
+  const { path } = run(1, 'it begins');
+  const old = join(cwd, 'moved');
+  const steps = new Map([
+    [
+      'it begins',
+      () => {
+        renameSync(path, old);
+        symlinkSync('secret', path);
+        appendFileSync(old, 'it goes on\n'); // as its owner does, who has it open
+      },
+    ],
+    [
+      'it goes on',
+      () => {
+        rmSync(path);
+        renameSync(old, join(cwd, 'done_exec_log-fix.md.txt'));
+      },
+    ],
+  ]);
+  const { code, out, err } = await shown({ tasks: ['fix'], cwd, follow: true, raw: false }, false, (text) => {
+    for (const [mark, step] of steps) if (text.includes(mark) && steps.delete(mark)) return step();
+  });
+  assert.deepEqual([code, err], [0, '']);
+  assert.match(out, /it begins\nit goes on\n$/);
+});
+
+test('who follows an attempt whose log is a pipe or a link waits for its end, and reads nothing of it', async (t) => {
+  const { cwd, write, run } = scene(t);
+  write('secret', 'sesame\n');
+  for (const [make, why] of [
+    [(path: string) => execFileSync('mkfifo', [path]), 'is a named pipe'],
+    [(path: string) => symlinkSync('secret', path), 'is a symbolic link'],
+  ] as const) {
+    const { path } = run(1, 'never seen');
+    rmSync(path);
+    make(path);
+    const { code, out, err } = await shown({ tasks: ['fix'], cwd, follow: true, raw: false }, false, () => {
+      rmSync(path, { force: true });
+      write('failed_exec_log-fix.md.txt', logText(2, 'the result of another', 'failed: x'));
+    });
+    assert.equal(code, 1);
+    assert.match(err, new RegExp(`^fix\\.md is not shown: its log ${why}\n`));
+    assert.doesNotMatch(out, /sesame|never seen/);
+    assert.match(out, /the result of another/);
+    rmSync(join(cwd, 'failed_exec_log-fix.md.txt'));
+  }
 });
