@@ -8,6 +8,7 @@ import { stateOf, type Refusal, type Task } from '../core/task.ts';
 import type { Said } from '../core/task-settings.ts';
 import type { Files } from '../io/files.ts';
 import { AfterNames, type Known } from './after-names.ts';
+import { thoseWithMatter } from '../io/task-matter.ts';
 import { readOwnSettings } from './own-settings.ts';
 import { circlesIn, type After } from './prerequisites.ts';
 import type { TaskOrder } from './standings.ts';
@@ -26,7 +27,7 @@ export async function planTasks(files: Files, known: Known, options: RunOptions)
   const priorities = new Map<Task, number>();
   const refused = new Map<Task, Refusal>();
   const wishes: Wish[] = [];
-  await together(openTasks(known, options), async (task) => {
+  await together(await thoseWithMatter(openTasks(known, options)), async (task) => {
     const own = await readOwnSettings(files, task, options);
     if (own.kind === 'refused') refused.set(task, { label: task.label, why: own.why });
     else if (own.says.priority) priorities.set(task, own.says.priority.value);

@@ -2,7 +2,7 @@
 import type { Wait } from '../core/reports.ts';
 import type { Task, TaskState } from '../core/task.ts';
 import type { Files } from '../io/files.ts';
-import { readMatter } from '../io/task-matter.ts';
+import { readMatter, thoseWithMatter } from '../io/task-matter.ts';
 import { AfterNames, type Known } from './after-names.ts';
 import { together } from './task-plan.ts';
 
@@ -18,10 +18,9 @@ export class Waits {
   /** `states` has every task that is known. */
   async look(known: Known, states: ReadonlyMap<Task, TaskState>): Promise<ReadonlyMap<Task, Wait>> {
     const pending = known.tasks.filter((task) => states.get(task) === 'pending');
-    await together(
-      pending.filter((task) => !this.#said.has(pathOf(task))),
-      (task) => this.#read(task),
-    );
+    const unread = pending.filter((task) => !this.#said.has(pathOf(task)));
+    for (const task of unread) this.#said.set(pathOf(task), []);
+    await together(await thoseWithMatter(unread), (task) => this.#read(task));
     const names = new AfterNames(known);
     const open = new Map<ReadonlySet<Task>, readonly Task[]>();
     const waits = new Map<Task, Wait>();

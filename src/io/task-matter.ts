@@ -1,9 +1,10 @@
 /** What a task file says for itself, read from the file; the YAML parser is loaded by the first that has front matter. */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { UsageError } from '../core/errors.ts';
 import { mayHaveFrontMatter, PEEK_BYTES, wrongMatter } from '../core/front-matter.ts';
 import { readTaskSettings, type TaskSettings } from '../core/task-settings.ts';
 import type { Task } from '../core/task.ts';
-import { readSmall, type Files } from './files.ts';
+import { inTurns, READ, readSmall, type Files } from './files.ts';
 import { readPrompt } from './task-directory.ts';
 
 export type MatterRead =
@@ -11,6 +12,34 @@ export type MatterRead =
   | { readonly kind: 'none' }
   | { readonly kind: 'read'; readonly matter: string; readonly says: TaskSettings }
   | { readonly kind: 'refused'; readonly why: string };
+
+/**
+ * Those of many tasks that may have front matter; the others are nearly all. Their first bytes are read without leaving the
+ * thread, which takes a fifth of the time; what cannot be read so is left to whoever reads it whole.
+ */
+export async function thoseWithMatter(tasks: readonly Task[]): Promise<Task[]> {
+  const found: Task[] = [];
+  const buffer = Buffer.alloc(PEEK_BYTES);
+  await inTurns(tasks, (task) => {
+    const length = peek(`${task.directory}/${task.name}`, buffer);
+    if (length === undefined || mayHaveFrontMatter(buffer.subarray(0, length))) found.push(task);
+  });
+  return found;
+}
+
+/** How many bytes of a regular file were read; `undefined` for whatever else is there, or is not. */
+function peek(path: string, buffer: Buffer): number | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, READ);
+    return fstatSync(fd).isFile() ? readSync(fd, buffer, 0, buffer.length, 0) : undefined;
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
 
 /** Of a task without front matter a few bytes are read. */
 export async function readMatter(files: Files, task: Task): Promise<MatterRead> {

@@ -105,6 +105,7 @@ const SITES: Readonly<Record<string, readonly string[]>> = {
   ],
   'src/io/result-log.ts': ['files.open( exclusive'],
   'src/io/rollout.ts': ['files.open( looked at'],
+  'src/io/task-matter.ts': ['openSync( looked at'],
   'src/io/what-it-does.ts': ['readFileSync( kernel'],
   'src/report/foreground.ts': ['readFileSync( kernel'],
   'src/report/output-file.ts': ['writeFile( exclusive', 'rename( a name', 'rm( a name'],
