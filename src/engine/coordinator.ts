@@ -137,8 +137,11 @@ export class Coordinator {
     }
     await this.#unlessBroken(() => pauses.close());
     if (this.#bug !== undefined) throw this.#bug;
-    for (const [on, tasks] of this.#standings.waitingInVain())
-      this.#deps.emit({ kind: 'left-waiting', on, why: whyInVain(this.#standings.of(on)), tasks });
+    for (const [on, tasks] of this.#standings.waitingInVain()) {
+      const why = whyInVain(this.#standings.of(on));
+      if (why === 'given-back' && this.#isStopping()) continue; // as all that was on, and nobody need be told for each
+      this.#deps.emit({ kind: 'left-waiting', on, why, tasks });
+    }
     return { summary: await this.#summary(), problem: this.#problem, ended: this.#ended };
   }
 
