@@ -132,7 +132,7 @@ test('of a killed attempt that continued a thread only its own share is written 
     [
       { outcome: 'retry', usage: answers(1) },
       { outcome: 'died', usage: answers(1) },
-      { outcome: 'completed', usage: answers(3) },
+      { outcome: 'completed', usage: answers(1) }, // it goes on in that thread
     ],
   );
   await assertAllCounted(bench, lines);
@@ -155,7 +155,7 @@ test('what the agent of a killed codex-worker had spent is written down by the r
     lines.map(({ attempt, outcome, usage }) => ({ attempt, outcome, usage })),
     [
       { attempt: 1, outcome: 'died', usage: answers(1) },
-      { attempt: 2, outcome: 'completed', usage: answers(2) },
+      { attempt: 2, outcome: 'completed', usage: answers(1) }, // it goes on in that thread
     ],
   );
   await assertAllCounted(bench, lines);

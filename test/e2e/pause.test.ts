@@ -187,7 +187,7 @@ test('Ctrl-C in a pause ends the run at once', async (t) => {
 
   assert.equal((await terminal.ended(5_000)).code, 130);
   assert.equal(bench.server.requests.length, 0);
-  assert.deepEqual(await bench.ls('.codex-worker'), ['.gitignore', 'pause.json', 'tmp']);
+  assert.deepEqual(await bench.ls('.codex-worker'), ['.gitignore', 'journal.jsonl', 'pause.json', 'tmp']);
   assert.deepEqual(await bench.leftovers(), []);
   assert.match((await bench.run(['clean'])).stdout, /^Nothing to do\.$/m);
   assert.match((await bench.run(['status'])).stdout, /is paused until /);
