@@ -82,9 +82,9 @@ async function* follow(place: Place): Pieces<number> {
     const before = await findResult(world.files, directory, task.name); // first: the attempt may just be ending
     const running = await findRunning(world.files, directory, task.name);
     if (running) {
-      stale = before?.id;
-      const isRead = yield* untilItEnds(place, running);
-      [last, isTold] = [isRead ? running : undefined, false];
+      const hasBegun = yield* untilItEnds(place, running);
+      if (hasBegun)
+        [last, stale, isTold] = [running, before?.how === 'failed' ? before.id : undefined, false];
       continue;
     }
     const result = await findResult(world.files, directory, task.name);
@@ -136,7 +136,7 @@ async function whereItIs({ world, directory, task }: Place, log: TaskLog): Promi
   return all.find(({ claim }) => claim !== undefined && claim === log.claim) ?? log;
 }
 
-/** The log of the attempt that is on, to its end. False when it was over before it could be opened. */
+/** The log of the attempt that is on, to its end. False when it was over before it had begun: then what stood there still stands. */
 async function* untilItEnds(place: Place, running: TaskLog): Pieces<boolean> {
   const { world } = place;
   let opened = await begin(place, running);
@@ -148,11 +148,16 @@ async function* untilItEnds(place: Place, running: TaskLog): Pieces<boolean> {
   if (opened.kind === 'odd') yield note(place, opened.why);
   const log = opened.kind === 'open' ? opened.log : undefined;
   const watch = new OwnerWatch(place);
+  let hasBegun = place.request.raw; // an agent may end without a word
   try {
     yield heading(place, running);
     for (let isOver = false; ;) {
-      if (log) for await (const bytes of log.read()) yield { kind: 'bytes', bytes };
-      if (isOver) return true;
+      if (log)
+        for await (const bytes of log.read()) {
+          hasBegun = true;
+          yield { kind: 'bytes', bytes };
+        }
+      if (isOver) return hasBegun;
       const said = await watch.look();
       if (said !== undefined) yield note(place, said);
       await world.sleep(LOOK_EVERY_MS);

@@ -169,3 +169,19 @@ test('a task that goes away while somebody waits for its result is not waited fo
   });
   assert.deepEqual([code, err], [1, 'fix.md is gone, and has no result\n']);
 });
+
+test('a result stands when somebody only looked at the task and left it alone', async (t) => {
+  const { cwd, write, run } = scene(t);
+  for (const [marker, outcome, expected] of [
+    ['failed_exec_log-fix.md.txt', 'failed: x', 1],
+    ['done_exec_log-fix.md.txt', 'completed', 0],
+  ] as const) {
+    write(marker, logText(1, 'the result', outcome));
+    const { path } = run(2, '');
+    truncateSync(path, 0); // the claim was made, and what it found was no task for it
+    setTimeout(() => rmSync(path), 300);
+    const { code, out } = await shown({ tasks: ['fix'], cwd, follow: true, raw: false }, false);
+    assert.equal(code, expected);
+    assert.match(out, /the result/);
+  }
+});
