@@ -14,6 +14,7 @@ import { findStrays, lookFirst } from '../engine/first-look.ts';
 import { tidy } from '../engine/janitor.ts';
 import { orderedBy, readOwnSettings } from '../engine/own-settings.ts';
 import { Pauses } from '../engine/pauses.ts';
+import { Heard } from '../engine/heard.ts';
 import { Ledger } from '../engine/ledger.ts';
 import type { AttemptPool } from '../engine/pool.ts';
 import { READY, Standings } from '../engine/standings.ts';
@@ -157,7 +158,12 @@ async function drainTasks(
   const codexVersion = await work.codexVersion; // before anybody listens for signals: they find a coordinator
   const run = randomBytes(8).toString('hex');
   const directories = [...work.directories.values()];
-  const ledger = new Ledger(world, directories, { since: options.budget.since, run });
+  const heard = new Heard(run, world.now().getTime(), work.tasks);
+  const ledger = new Ledger(world, directories, {
+    since: options.budget.since,
+    run,
+    onEntry: (directory, entry) => heard.note(directory, entry),
+  });
   using ceilings = await Ceilings.begin(world, options.budget, ledger, directories);
   const isAsListed = await areAsListed(world, listings);
   if (!isAsListed) listings.clear(); // large, and no longer true
@@ -187,6 +193,7 @@ async function drainTasks(
     drainState: () => drain.state,
     ceilings,
     ledger,
+    heard,
     attempt: async (order, onNews) => {
       const pool = await threads.start();
       const outcome = pool.run(order, onNews);

@@ -21,6 +21,7 @@ import { resetTask } from './by-hand.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { DrainState } from './drain.ts';
 import { lookFirst, standingFor } from './first-look.ts';
+import type { Heard } from './heard.ts';
 import { Level, type Place } from './level.ts';
 import type { AttemptNews, AttemptOrder, PriorResult } from './order.ts';
 import { directoryOf, Others } from './others.ts';
@@ -55,6 +56,7 @@ export interface CoordinatorDeps {
   readonly drainState: () => DrainState;
   readonly ceilings: Pick<Ceilings, 'look' | 'reached' | 'budgetOf' | 'left'>;
   readonly ledger: Pick<Ledger, 'look' | 'all' | 'ours'>;
+  readonly heard?: Pick<Heard, 'countCompleted'>;
 }
 
 /** A worker thread that dies takes its attempts along. A task that this happens to so often has found a bug of ours. */
@@ -235,15 +237,19 @@ export class Coordinator {
   async #look(): Promise<void> {
     const now = this.#world.uptimeMs();
     const idle = this.#standings.nextReady() === undefined && this.#attempts.size < this.#level.asked;
-    if (now - this.#lookedAt < LOOK_EVERY_MS && !idle) return;
+    const isTime = now - this.#lookedAt >= LOOK_EVERY_MS;
+    if (!isTime && !idle) return;
     this.#lookedAt = now;
     await this.#others.look();
+    if (isTime && this.#tally.attempts > 0) await this.#deps.ledger.look(); // the summary would have to
     this.#countOthers();
   }
 
   #countOthers(): void {
+    const heardOf =
+      this.#deps.heard?.countCompleted((task) => this.#standings.of(task)?.kind === 'ready') ?? 0;
     const inProgress = this.#standings.count('elsewhere', 'suspect', 'held', 'reaping');
-    const completed = this.#standings.over('completed-elsewhere');
+    const completed = this.#standings.over('completed-elsewhere') + heardOf;
     const failed = this.#standings.over('failed-elsewhere');
     const told = [inProgress, completed, failed].join();
     if (told === this.#told) return;

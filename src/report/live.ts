@@ -120,7 +120,8 @@ export class Live {
   #show(): void {
     if (this.#isClosed || !this.#drawing || !isInForeground()) return;
     this.#isHidden = false;
-    if (this.#controls) this.#keys.listen();
+    // What a pipe leads to may be a pager, which reads the same keyboard.
+    if (this.#controls && this.#terminal.outTo() !== 'pipe') this.#keys.listen();
     this.#change();
   }
 

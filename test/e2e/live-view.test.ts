@@ -181,6 +181,46 @@ test('with standard output in a file the view is all there is on the terminal', 
 });
 
 test(
+  'beside a pipe that leads to the terminal again there is a view, and the keyboard is left alone',
+  { skip },
+  async (t) => {
+    const puppets = await makePuppets(t);
+    const bench = await makeBench(t);
+    for (const name of ['a', 'b']) await bench.write(`${name}.md`, `Task ${name}.`);
+    const screen = await openScreen(
+      t,
+      bench,
+      ['bash', '-c', 'codex-worker | tee ../log; exit ${PIPESTATUS[0]}'],
+      {
+        env: puppets.env,
+      },
+    );
+    await (await puppets.nextCall()).complete();
+    const b = await puppets.nextCall();
+    await shows(screen, /^✅ a\.md completed.*\n\n ⠋ b\.md[^]*1 completed · 1 running/m);
+    assert.doesNotMatch(screen.history, /for keys/);
+    await b.complete();
+    assert.equal(await screen.ended(), 0);
+    assertTidy(screen);
+    assert.match(screen.history, /^✅ a\.md.*\n✅ b\.md.*\n\nSummary: 2 completed/m);
+  },
+);
+
+test('what another terminal completes counts', { skip }, async (t) => {
+  const { bench, puppets, screen } = await start(t, ['a', 'b', 'c', 'd'], []);
+  await (await puppets.nextCall()).complete();
+  const ours = await puppets.nextCall();
+  await shows(screen, /^ 1 completed · 1 running · 2 to go$/m);
+  const other = bench.start(['-c', '2'], { env: puppets.env });
+  for (let i = 0; i < 2; i++) await (await puppets.nextCall()).complete();
+  await shows(screen, /^ 1 completed · 1 running · 2 finished elsewhere$/m);
+  await ours.complete();
+  assert.equal(await screen.ended(), 0);
+  assert.equal((await other.ended()).code, 0);
+  assert.match(screen.history, /^Summary: 2 completed, 0 failed, 2 finished elsewhere/m);
+});
+
+test(
   'without colours where they are not wanted, and without a view where it cannot be',
   { skip },
   async (t) => {
