@@ -356,6 +356,7 @@ export const HELP_ENVIRONMENT = [
   '  CODEX_CMD           the Codex program: a path, or a name on PATH',
   '  CODEX_WORKER_IDLE_TIMEOUT   for --idle-timeout; so for every option from --pattern to --notify',
   '  CODEX_WORKER_TASK   set for the command of --verify: the absolute path of the task file',
+  '  CODEX_WORKER_CLAIM  set for agents, by which they are found again; these two are no settings',
   '  NO_COLOR, FORCE_COLOR, CI   no colours; colours; no live view',
 ].join('\n');
 

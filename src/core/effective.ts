@@ -1,7 +1,8 @@
 /** What `config` tells: every setting as a run would have it, and where its value comes from. */
+import { targetLabel } from './notification.ts';
 import { nearest } from './options.ts';
 import type { RunInvocation } from './requests.ts';
-import { SETTING_NAMES, settingRow, variableOf, type SettingName } from './settings.ts';
+import { SETTING_NAMES, settingRow, variableOf, type SettingName, type SettingValues } from './settings.ts';
 
 export interface EffectiveSetting {
   readonly name: SettingName;
@@ -37,7 +38,9 @@ export function configReport(
         : source.kind === 'environment' && variableOf(name);
     return {
       name,
-      value: isPlain ? (said[kind] ?? null) : shownValue(name, texts[name], options.workingDirectory),
+      value: isPlain
+        ? (said[kind] ?? null)
+        : shownValue(name, texts[name], { ...values, cd: options.workingDirectory }),
       unset,
       source: source.kind,
       ...(at && { at }),
@@ -46,17 +49,17 @@ export function configReport(
   return { settings: effective, misspelt: misspeltIn(env), ...(file && { file: file.label }) };
 }
 
-/** Of Codex's own settings, which may hold secrets, the keys. */
+/** As it was said, but for what may be secret: of Codex's own settings the keys, of an address where it is. */
 function shownValue(
   name: SettingName,
   texts: readonly string[],
-  workingDirectory: string,
+  { cd, notify }: Pick<SettingValues, 'cd' | 'notify'>,
 ): EffectiveSetting['value'] {
-  if (name === 'cd') return workingDirectory;
-  if (name === 'codex-config')
-    return texts.length === 0 ? null : texts.map((text) => text.replace(/=[^]*$/, '=…'));
-  if (settingRow(name).kind === 'texts') return texts;
-  return texts[0] ?? null;
+  if (name === 'cd') return cd ?? null;
+  if (texts.length === 0) return null;
+  if (name === 'notify') return notify.map(targetLabel);
+  if (name === 'codex-config') return texts.map((text) => text.replace(/=[^]*$/, '=…'));
+  return settingRow(name).kind === 'texts' ? texts : (texts[0] ?? null);
 }
 
 /** Those that come near to the name of one: what is unlike all of them may be anybody's. */

@@ -33,7 +33,19 @@ test('a mistake in the file starts nothing, with any command, and full access as
   const bench = await makeBench(t, { CODEX_CMD: '/nowhere/codex' });
   await bench.write('one.md', 'Say hello.');
   await bench.write('.codex-worker.yaml', 'pattern: "*.md"\nmodle: x\n');
-  for (const command of ['run', 'status', 'pause', 'resume', 'clean', 'reset', 'doctor']) {
+  for (const command of [
+    'run',
+    'retry',
+    'status',
+    'list',
+    'report',
+    'pause',
+    'resume',
+    'clean',
+    'reset',
+    'config',
+    'doctor',
+  ]) {
     const { code, stdout, stderr } = await bench.run([command]);
     assert.deepEqual(
       { code, stdout, stderr },
@@ -65,4 +77,20 @@ test('a mark that would steer the terminal is shown where a config file is quote
     stderr,
     /^codex-worker: \.codex-worker\.yaml:1:1: no such setting: "\\u001b\[2Jevil\\u202e"$/m,
   );
+});
+
+test('config shows what a command line means, without starting anything', async (t) => {
+  const bench = await makeBench(t, { CODEX_CMD: '/nowhere/codex' });
+  await bench.write('.codex-worker.json', '{"timeout": "30m", "retries": 2}\n');
+  const args = ['config', '-c', '8', '--no-retries', '--json'];
+  const { code, stdout, stderr } = await bench.run(args, { env: { CODEX_WORKER_MODEL: 'o4' } });
+  assert.equal(code, 0, stderr);
+  const { file, settings } = JSON.parse(stdout) as { file: string; settings: Record<string, unknown> };
+  assert.equal(file, '.codex-worker.json');
+  assert.deepEqual(settings['concurrency'], { value: 8, source: 'option' });
+  assert.deepEqual(settings['retries'], { value: 0, source: 'option' });
+  assert.deepEqual(settings['model'], { value: 'o4', source: 'environment', at: 'CODEX_WORKER_MODEL' });
+  assert.deepEqual(settings['timeout'], { value: '30m', source: 'file', at: '.codex-worker.json:1:2' });
+  assert.doesNotMatch((await bench.run(['config'])).stdout, /\u001b/, 'no colours in a pipe');
+  assert.deepEqual(await bench.ls(), ['.codex-worker.json']);
 });

@@ -13,6 +13,7 @@ const file = {
   entries: new Map<string, { value: unknown; at: string }>([
     ['timeout', { value: 90, at: '2:1' }],
     ['codex-config', { value: ['a.key="a secret"'], at: '3:1' }],
+    ['notify', { value: 'https://user:password@hooks.example.org/T0/secret', at: '5:1' }],
     ['cd', { value: '../app', at: '4:1' }],
   ]),
 };
@@ -65,6 +66,11 @@ test('a program reads the same as JSON, without what may be secret', () => {
     value: ['a.key=…'],
     source: 'file',
     at: 'tasks/.codex-worker.yaml:3:1',
+  });
+  assert.deepEqual(document.settings['notify'], {
+    value: ['https://hooks.example.org/…'],
+    source: 'file',
+    at: 'tasks/.codex-worker.yaml:5:1',
   });
 });
 
