@@ -33,6 +33,8 @@ export interface TaskSettings {
 }
 
 const MOST_PRIORITY = 1_000;
+/** Each * and { multiplies what it takes to match a hostile name by the length of that name. */
+const MOST_CHOICES = 3;
 
 interface TaskRow extends SettingType<unknown> {
   readonly description: string;
@@ -85,6 +87,11 @@ function readName(where: string, text: string): string {
     throw new UsageError(
       `${where}: got ${JSON.stringify(text)}; allowed is the name of a task, or a glob`,
       'relative to the directory of the task that says so',
+    );
+  if ((text.match(/\*+|\{/g)?.length ?? 0) > MOST_CHOICES)
+    throw new UsageError(
+      `${where}: got ${JSON.stringify(text)}; allowed are ${MOST_CHOICES} of * and { in one glob`,
+      'several globs make a list',
     );
   return text;
 }

@@ -6,8 +6,6 @@ import { namesBelow, type Discovery } from '../io/task-directory.ts';
 
 export type Known = Pick<Discovery, 'tasks' | 'listings'>;
 
-/** Each makes the work of matching a hostile name longer by the length of that name. */
-const MOST_STARS = 3;
 /** All globs together may name so many tasks. */
 const MOST_NAMED = 2_000_000;
 
@@ -45,7 +43,7 @@ export class AfterNames {
 
   async #matching(directory: string, glob: string): Promise<ReadonlySet<Task> | undefined> {
     const isGlob = /[*?[\]{}]/.test(glob) && !/[!+@?*]\(/.test(glob);
-    if (!isGlob || (glob.match(/\*+/g)?.length ?? 0) > MOST_STARS) return undefined;
+    if (!isGlob) return undefined;
     const names = await namesBelow(directory, glob, this.#known.listings);
     return this.#setOf(names.map((name) => join(directory, name)).filter((path) => this.#isTask(path)));
   }

@@ -1,4 +1,5 @@
 /** What pending tasks wait for, as far as it can be told without running them. */
+import { UsageError } from '../core/errors.ts';
 import type { Wait } from '../core/reports.ts';
 import type { Task, TaskState } from '../core/task.ts';
 import type { Files } from '../io/files.ts';
@@ -27,8 +28,8 @@ export class Waits {
     for (const task of pending) {
       const groups: (readonly Task[])[] = [];
       for (const name of this.#said.get(pathOf(task)) ?? []) {
-        const set = await names.meant(task, name);
-        if (!set) continue; // a run says what is wrong with it
+        const set = await meantBy(names, task, name);
+        if (!set) continue;
         const left = open.get(set) ?? [...set].filter((other) => states.get(other) !== 'completed');
         open.set(set, left);
         groups.push(left);
@@ -46,6 +47,16 @@ export class Waits {
 }
 
 const pathOf = ({ directory, name }: Task) => `${directory}/${name}`;
+
+/** What is wrong with a name, a run says. */
+async function meantBy(names: AfterNames, task: Task, name: string): Promise<ReadonlySet<Task> | undefined> {
+  try {
+    return await names.meant(task, name);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return undefined;
+  }
+}
 
 /** A group that many wait for is not gone through for each of them. */
 function waitFor(
