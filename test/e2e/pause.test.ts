@@ -49,7 +49,7 @@ async function meetLimit(bench: CodexBench, env: NodeJS.ProcessEnv = {}): Promis
   await writeTasks(bench);
   const terminals = [1, 2].map(() => bench.start(['--concurrency', '2', '--retries', '0'], { env }));
   for (const terminal of terminals) {
-    await terminal.says(/^Paused until \d\d:\d\d \(in .*\), for a limit: You.ve hit your usage limit/m);
+    await terminal.says(/^Paused until .*\d\d:\d\d \(in .*\), for a limit: You.ve hit your usage limit/m);
     assert.match(terminal.stderr, /^ {2}hint: .*codex-worker resume$/m);
   }
   await bench.until('what was on has ended', async () => (await bench.agents()).length === 0);
