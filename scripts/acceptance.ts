@@ -123,7 +123,9 @@ async function findFaults(
     const text = await readFile(path.join(privateFolder, 'ended', name), 'utf8');
     const task = /^task: +(.*)$/m.exec(text)?.[1] ?? name;
     if (name.endsWith('.died.txt')) died.set(task, (died.get(task) ?? 0) + 1);
-    else faults.push(`an attempt ended as ${name}`);
+    // Killed before Codex had written its thread down, it is begun anew.
+    else if (!text.includes('thread that was to be continued is lost'))
+      faults.push(`an attempt ended as ${name}`);
   }
   let repeated = 0;
   for (let i = 1; i <= TASKS; i++) {

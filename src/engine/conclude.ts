@@ -19,7 +19,7 @@ import type { GatedChild } from '../io/child.ts';
 import type { CodexListener } from '../io/codex.ts';
 import { putAside, type History } from '../io/earlier-attempts.ts';
 import type { HeldLock } from '../io/lock-file.ts';
-import type { NextStep, RunningLog } from '../io/result-log.ts';
+import { THREAD_LOST, type NextStep, type RunningLog } from '../io/result-log.ts';
 import { isUnchanged } from '../io/task-directory.ts';
 import { noteEnd, usageOf } from './accounting.ts';
 import { workBegun } from './continuation.ts';
@@ -309,7 +309,7 @@ function reasonOf(end: AttemptEnd, willRetry: boolean): string {
     case 'limited':
       return `given back: ${end.limit.message}`;
     case 'thread-lost':
-      return 'given back: the thread that was to be continued is lost';
+      return THREAD_LOST;
     case 'unverified':
       return `given back: ${end.why}`;
     case 'environment':

@@ -21,7 +21,14 @@ import {
   type SmallFile,
 } from './files.ts';
 import { listPrivate, makePrivateDirectory, mustNotLeadAway } from './file-system.ts';
-import { readLogHeader, readNextStep, type LogHeader, type NextStep } from './result-log.ts';
+import {
+  readLogHeader,
+  readLogOutcome,
+  readNextStep,
+  THREAD_LOST,
+  type LogHeader,
+  type NextStep,
+} from './result-log.ts';
 import { isThreadId } from './rollout.ts';
 import type { TaskDirectory } from './task-directory.ts';
 
@@ -201,17 +208,32 @@ export async function readHistory(
   return {
     nextAttempt: Math.min(MOST_ATTEMPTS, 1 + Math.max(lastResult, ...ended.map(({ attempt }) => attempt))),
     retriesUsed: since.filter(({ kind }) => kind === 'retry').length,
-    deaths: deathsInARow(since),
+    deaths: await deathsInARow(files, directory, task, since),
     interruptions: since.filter(({ kind }) => kind === 'interrupted').length,
     ...(last ? { last } : {}),
     ...(seen === undefined ? {} : { seen }),
   };
 }
 
-/** An attempt that came to an end while its owner lived has not killed it: the deaths before it were of something else. */
-function deathsInARow(attempts: readonly EndedAttempt[]): number {
-  const lived = attempts.filter(({ kind }) => kind === 'retry' || kind === 'interrupted');
-  const since = Math.max(0, ...lived.map(({ attempt }) => attempt));
+/**
+ * An attempt that came to an end while its owner lived has not killed it: the deaths before it were of something else. One that
+ * only found its thread lost says nothing of that: the death before it may be what lost it.
+ */
+async function deathsInARow(
+  files: Files,
+  directory: TaskDirectory,
+  task: string,
+  attempts: readonly EndedAttempt[],
+): Promise<number> {
+  if (!attempts.some(({ kind }) => kind === 'died')) return 0;
+  let since = 0;
+  for (const ended of attempts) {
+    const { kind, attempt } = ended;
+    if (attempt <= since || (kind !== 'retry' && kind !== 'interrupted')) continue;
+    const outcome =
+      kind === 'interrupted' && (await readLogOutcome(files, endedPath(directory, { task, ...ended })));
+    if (outcome !== THREAD_LOST) since = attempt;
+  }
   return attempts.filter(({ kind, attempt }) => kind === 'died' && attempt >= since).length;
 }
 

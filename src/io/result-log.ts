@@ -125,6 +125,9 @@ export class RunningLog {
   }
 }
 
+/** The outcome of an attempt that was to continue a thread, and could not. */
+export const THREAD_LOST = 'given back: the thread that was to be continued is lost';
+
 export interface LogFooter {
   readonly outcome: string;
   readonly durationMs: number;

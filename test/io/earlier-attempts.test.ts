@@ -26,6 +26,7 @@ import {
   type History,
 } from '../../src/io/earlier-attempts.ts';
 import { realFiles } from '../../src/io/files.ts';
+import { THREAD_LOST } from '../../src/io/result-log.ts';
 import { readLock } from '../../src/io/lock-file.ts';
 import { scratch } from '../rig/scratch.ts';
 import { claimRecord, filesWith, makeClaim, taskDirectory } from './rig.ts';
@@ -87,6 +88,20 @@ test('deaths count in a row: an attempt that ends while its owner lives has not 
     await put(4, 'died');
     assert.equal((await counts())[2], 1, kind);
   }
+});
+
+test('an attempt that found its thread lost does not part the deaths before it from those after', async (t) => {
+  const { put, counts } = place(t);
+  const footer = (outcome: string) =>
+    `said\n\n${'─'.repeat(72)}\noutcome:   ${outcome}\nnext:      fresh thread\n`;
+  await put(1, 'died');
+  await put(2, 'interrupted', TASK, footer(THREAD_LOST));
+  await put(3, 'died');
+  await put(4, 'interrupted', TASK, footer(THREAD_LOST));
+  assert.equal((await counts())[2], 2);
+  await put(5, 'interrupted', TASK, footer('given back: interrupted'));
+  await put(6, 'died');
+  assert.equal((await counts())[2], 1);
 });
 
 test('a result ends the series: retries and deaths count from the last one', async (t) => {
