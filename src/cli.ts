@@ -27,7 +27,8 @@ class ExactCAC extends CAC {
 
   override mri(argv: readonly string[], command?: Command) {
     // It is called for each command, and only one that stands there can be meant: reading them all takes as long as the rest.
-    if (command && !command.isDefaultCommand && !argv.includes(command.name)) return { args: [], options: {} };
+    if (command && !command.isDefaultCommand && !argv.includes(command.name))
+      return { args: [], options: {} };
     const own = withOpposites([...this.globalCommand.options, ...(command?.options ?? [])].map(specOf));
     const elsewhere = this.commands
       .filter((other) => other !== command)
