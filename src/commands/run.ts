@@ -7,6 +7,8 @@ import { MAX_CONCURRENCY, type RunOptions } from '../core/options.ts';
 import { NO_USAGE } from '../core/outcome.ts';
 import { headline } from '../core/printable.ts';
 import { Marks, type Task, type TaskState } from '../core/task.ts';
+import { EnvironmentError, UsageError } from '../core/errors.ts';
+import { Arrivals } from '../engine/arrivals.ts';
 import { Ceilings } from '../engine/ceilings.ts';
 import { Coordinator } from '../engine/coordinator.ts';
 import { Drain } from '../engine/drain.ts';
@@ -68,6 +70,7 @@ export async function run(
   const interrupted = await verifyBaseline(world, request, emit); // first: it may take long, and change what is there
   if (interrupted !== undefined) return interrupted;
   const discovery = await discover(world.files, paths, options.patterns, cwd);
+  if (options.watch) refuseToWatchFiles(discovery);
   if (options.mode === 'dry-run') return dryRun(world, request, discovery, emit);
   const codex = await findCodex(request.env, cwd);
   // What takes long is begun early, and goes on while the directories are looked at.
@@ -128,6 +131,14 @@ async function verifyBaseline(
   );
 }
 
+function refuseToWatchFiles({ directories }: Discovery): void {
+  if ([...directories.values()].includes('whole')) return;
+  throw new UsageError(
+    '--watch has no directory to look for new tasks in: only files were given',
+    "give the directory, and say which of its files are tasks: codex-worker tasks/ --watch --pattern 'bug-*.md'",
+  );
+}
+
 async function openDirectories(world: World, tasks: readonly Task[]): Promise<Map<string, TaskDirectory>> {
   const directories = new Map<string, TaskDirectory>();
   for (const { directory } of tasks) {
@@ -141,7 +152,8 @@ interface Work extends Pick<Discovery, 'tasks' | 'refused'> {
   readonly strays: readonly Task[];
   readonly plan: TaskPlan;
   readonly listings: Map<string, Listing>;
-  readonly directories: ReadonlyMap<string, TaskDirectory>;
+  /** Grows with those that tasks come in. */
+  readonly directories: Map<string, TaskDirectory>;
   readonly codex: CodexCommand;
   readonly codexVersion: Promise<string>;
   readonly threads: Threads;
@@ -181,9 +193,12 @@ async function drainTasks(
   });
   const by = `codex-worker ${version}`;
   const pauses = new Pauses(world, { directories: work.directories, by, emit });
+  const stays = options.wait || options.watch;
   const coordinator: Coordinator = new Coordinator(world, {
     run,
     ...work,
+    ...(stays && { arrivals: arrivalsOf(world, request, work) }),
+    open: (path) => openForNew(world, work.directories, path, [ceilings, pauses]),
     ...(isAsListed && { listings }),
     options,
     codexVersion,
@@ -213,6 +228,46 @@ async function drainTasks(
   const exitCode = drain.exitCode ?? exitCodeOf(summary, problem, ended);
   emit({ kind: 'run-finished', summary, exitCode });
   return exitCode;
+}
+
+function arrivalsOf(
+  world: World,
+  { paths, options, cwd }: RunRequest,
+  begun: Pick<Discovery, 'tasks' | 'refused'>,
+): Arrivals {
+  return new Arrivals(world, {
+    begun,
+    cwd,
+    takesNew: options.watch,
+    discover: async (isKnown) => {
+      try {
+        return await discover(world.files, paths, options.patterns, cwd, isKnown);
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error;
+        return undefined; // a path that was given is not there now, and may be again
+      }
+    },
+  });
+}
+
+/** A directory that tasks have come in; why none can be run there, as the end of "<task> was refused: it …". */
+async function openForNew(
+  world: World,
+  directories: Map<string, TaskDirectory>,
+  path: string,
+  including: readonly { include(directory: TaskDirectory): Promise<void> }[],
+): Promise<string | undefined> {
+  if (directories.has(path)) return undefined;
+  try {
+    const directory = await openTaskDirectory(world.files, path);
+    await tidy(world, directory);
+    for (const each of including) await each.include(directory);
+    directories.set(path, directory);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof EnvironmentError || error instanceof UsageError)) throw error;
+    return `is in a directory where no task can be run: ${error.message}`;
+  }
 }
 
 /** The worker thread. It starts only when there is something for it to do. */
@@ -267,11 +322,12 @@ function isAnyPending({ tasks, listings }: Discovery): boolean {
 }
 
 function exitCodeOf(
-  { failed, refused, givenBack, held, pending, waiting }: RunSummary,
+  { failed, refused, givenBack, held, pending, waiting, states }: RunSummary,
   problem: EnvironmentProblem | undefined,
   ended: DispatchEnd | undefined,
 ): number {
   if (problem) return 3;
+  if (states) return refused + states.pending + states['in-progress'] + states.failed > 0 ? 1 : 0;
   const left = ended ? pending : 0;
   return failed + refused + givenBack + held + waiting + left > 0 ? 1 : 0;
 }

@@ -24,7 +24,9 @@ export interface Trip<T> {
 
 /** Is told how each task of a run ended, in that order; a task that will be tried again has not ended. */
 export class Breaker<T> {
-  readonly #mostFailed: number | undefined;
+  readonly #maxFailures: MaxFailures | undefined;
+  /** The number of tasks of the run. */
+  tasks: number;
   #failed = 0;
   #row: T[] = [];
   /** What those of the row have in common. */
@@ -34,13 +36,15 @@ export class Breaker<T> {
   #cutOff: T[] = [];
   #isOut = false;
 
-  /** `tasks` is the number of tasks of the run. */
   constructor(maxFailures: MaxFailures | undefined, tasks: number) {
-    this.#mostFailed =
-      maxFailures &&
-      ('count' in maxFailures
-        ? maxFailures.count
-        : Math.max(1, Math.ceil((tasks * maxFailures.percent) / 100)));
+    this.#maxFailures = maxFailures;
+    this.tasks = tasks;
+  }
+
+  get #mostFailed(): number | undefined {
+    const most = this.#maxFailures;
+    if (!most) return undefined;
+    return 'count' in most ? most.count : Math.max(1, Math.ceil((this.tasks * most.percent) / 100));
   }
 
   succeeded(): void {

@@ -54,6 +54,8 @@ export interface RunSummary {
   /** How much of that it was paused. */
   readonly pausedMs: number;
   readonly usage: Usage;
+  /** How all tasks of the set stand when the run is over, whoever worked on them; with --wait, which goes by it. */
+  readonly states?: Readonly<Record<TaskState, number>>;
   /** Of a run that has tried something. */
   readonly spending?: RunSpending;
 }
@@ -78,6 +80,18 @@ export type RunEvent =
       readonly states: Readonly<Record<TaskState, number>>;
       readonly refused: readonly Refusal[];
     }
+  /** With --watch: tasks that were not there before, how they and the files that are no tasks stand, and how many tasks there are now. */
+  | {
+      readonly kind: 'tasks-added';
+      readonly tasks: readonly Task[];
+      readonly total: number;
+      readonly states: Readonly<Record<TaskState, number>>;
+      readonly refused: readonly Refusal[];
+    }
+  /** With --watch: tasks that nobody had begun, and whose files are gone. */
+  | { readonly kind: 'tasks-gone'; readonly tasks: readonly Task[]; readonly total: number }
+  /** With --wait: nothing is left but what others have, so many tasks. */
+  | { readonly kind: 'waiting-for-others'; readonly tasks: number }
   /** Something the user should know; nothing stops for it. */
   | { readonly kind: 'notice'; readonly message: string }
   | {

@@ -49,6 +49,10 @@ export interface RunOptions {
   readonly maxFailures?: MaxFailures;
   /** When to dispatch no more, ms since 1970. */
   readonly stopAt?: number;
+  /** Stay until no task is pending or in progress, whoever works on it. */
+  readonly wait: boolean;
+  /** Stay for tasks that are yet to come. */
+  readonly watch: boolean;
   /** The settings that an option or the environment gave: they win over what a task says for itself. */
   readonly given: readonly string[];
   /** Tasks get more than the run has, if they ask for it: a higher mode, another directory, a command that verifies. */

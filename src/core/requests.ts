@@ -80,6 +80,8 @@ function runOptions(settings: Settings, cwd: string, trustTasks: boolean): RunOp
     codexConfig: values['codex-config'],
     orphans: values.orphans,
     expectChanges: values['expect-changes'],
+    wait: values.wait,
+    watch: values.watch,
     budget: budget(values),
     given: givenIn(settings),
     trustTasks,
@@ -161,6 +163,11 @@ function refuseContradictions(bag: OptionBag, settings: Settings): void {
       `${named('stop-at')} and ${named('for')} contradict each other`,
       'leave one of them out',
     );
+  if (values.wait && values.watch)
+    throw new UsageError(
+      `${named('wait')} and ${named('watch')} contradict each other`,
+      'with --watch a run stays until it is told to end; --wait ends when nothing is left',
+    );
   if (values['expect-changes'] && values.mode === 'read-only')
     throw new UsageError(
       `${named('expect-changes')} contradicts ${named('mode')} read-only, in which an agent can change nothing`,
@@ -168,6 +175,9 @@ function refuseContradictions(bag: OptionBag, settings: Settings): void {
     );
   if (values.mode !== 'dry-run') return;
   const why = `${named('mode')} dry-run changes nothing`;
+  for (const name of ['wait', 'watch'] as const)
+    if (sources[name].kind === 'option' && values[name])
+      throw new UsageError(`--${name} contradicts ${named('mode')} dry-run: ${why}`, 'leave one of them out');
   // In a file it is meant for the runs that do something.
   if (sources['cleanup-stale'].kind === 'option')
     throw new UsageError(

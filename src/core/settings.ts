@@ -170,6 +170,16 @@ const SETTINGS = {
     ...type.span,
     description: 'The same, after so long',
   },
+  wait: {
+    ...type.flag,
+    description: 'Stay until no task is pending or in progress, whoever works on it',
+    default: 'false',
+  },
+  watch: {
+    ...type.flag,
+    description: 'Stay, and take new tasks as they appear, until Ctrl-C',
+    default: 'false',
+  },
   notify: {
     ...type.notifyTargets,
     description: 'Tell a webhook or a command of the end, a pause, a stop; or ring the bell; repeatable',

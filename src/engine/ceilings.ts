@@ -61,6 +61,13 @@ export class Ceilings {
     return new Ceilings(world, budget, ledger, notes);
   }
 
+  /** What is spent there counts from now on, and what others note there. */
+  async include(directory: TaskDirectory): Promise<void> {
+    this.#ledger.include(directory);
+    if ([...this.#notes.keys()].some(({ path }) => path === directory.path)) return;
+    this.#notes.set(directory, await noteId(this.#world.files, directory));
+  }
+
   /** Looks at the notes of others, and with ceilings of its own at the journals, until it is disposed of. */
   watch(onReached: (why: DispatchEnd) => void, onTrouble: (message: string) => void): void {
     const ask = tolerant(

@@ -1,9 +1,9 @@
 /**
  * Order and time of one run: reap → look → dispatch → fold in the outcome, until nothing is left that this run may take.
  *
- * The set of tasks is fixed when the run begins; what may change is their states, and others change them too. So the
- * directory is looked at again whenever there is nothing to dispatch, and every few seconds while there is something to
- * wait for, and a state is never remembered when it can be read.
+ * The set of tasks is fixed when the run begins, unless it is to stay for new ones; what may change is their states, and
+ * others change them too. So the directory is looked at again whenever there is nothing to dispatch, and every few seconds
+ * while there is something to wait for, and a state is never remembered when it can be read.
  */
 import { Breaker } from '../core/breaker.ts';
 import { newClaimId, type ClaimId } from '../core/claim.ts';
@@ -17,10 +17,11 @@ import { unreachable } from '../core/unreachable.ts';
 import type { CodexCommand } from '../io/codex.ts';
 import { inTurns } from '../io/files.ts';
 import type { Listing, TaskDirectory } from '../io/task-directory.ts';
+import type { Arrival, Arrivals } from './arrivals.ts';
 import { resetTask } from './by-hand.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { DrainState } from './drain.ts';
-import { lookFirst, standingFor } from './first-look.ts';
+import { lookAtArrivals, lookFirst, standingFor, type FirstLook } from './first-look.ts';
 import type { Heard } from './heard.ts';
 import { Level, type Place } from './level.ts';
 import type { AttemptNews, AttemptOrder, PriorResult } from './order.ts';
@@ -30,9 +31,9 @@ import type { Ledger } from './ledger.ts';
 import { LOOK_EVERY_MS } from './silence.ts';
 import { orderedBy, readOwnSettings, type OwnRead } from './own-settings.ts';
 import { standingAfter, whyInVain } from './standing-after.ts';
-import { ELSEWHERE, READY, REFUSED, Standings } from './standings.ts';
+import { ELSEWHERE, READY, REFUSED, Standings, type OverHow, type Standing } from './standings.ts';
 import { summarise, Tally } from './summary.ts';
-import type { TaskPlan } from './task-plan.ts';
+import { planArrivals, type TaskPlan } from './task-plan.ts';
 import type { World } from './world.ts';
 
 export interface CoordinatorDeps {
@@ -50,6 +51,10 @@ export interface CoordinatorDeps {
   readonly directories: ReadonlyMap<string, TaskDirectory>;
   /** What the directories held just now; emptied once it has been looked at. Without it they are listed. */
   readonly listings?: Map<string, Listing>;
+  /** Of a run that stays for what others do, or for tasks that are yet to come. */
+  readonly arrivals?: Arrivals;
+  /** Makes a directory ready for tasks that came; which of them are to be refused, with the reason, where it cannot be. */
+  readonly open?: (directory: string) => Promise<string | undefined>;
   readonly pauses: Pauses;
   readonly emit: (event: RunEvent) => void;
   readonly attempt: (order: AttemptOrder, onNews: (news: AttemptNews) => void) => Promise<Outcome>;
@@ -82,7 +87,7 @@ export class Coordinator {
   /** Attempts of this run that failed and were put back. */
   readonly #retried = new Map<Task, number>();
   readonly #breaker: Breaker<{ readonly task: Task; readonly claim: ClaimId }>;
-  readonly #tally: Tally;
+  readonly #tally = new Tally();
   readonly #startedAt: number;
   #lookedAt = Number.NEGATIVE_INFINITY;
   /** What others have of the tasks, as it was last said. */
@@ -93,6 +98,9 @@ export class Coordinator {
   #ended: DispatchEnd | undefined;
   #bug: unknown;
   #hasToldOfOthers = false;
+  #hasSaidItWaits = false;
+  /** Tasks that came and wait for one that has not come yet, with the result that stood beside each. */
+  readonly #early = new Map<Task, string | undefined>();
   #wake: () => void = () => {};
 
   constructor(world: World, deps: CoordinatorDeps) {
@@ -115,7 +123,6 @@ export class Coordinator {
       deps.emit({ kind: 'level', level, of: this.#level.asked, why }),
     );
     this.#startedAt = world.uptimeMs();
-    this.#tally = new Tally(deps.refused.length);
   }
 
   /** Works until nothing is left that it may take, or it is told to stop, and all its attempts have ended. */
@@ -150,10 +157,11 @@ export class Coordinator {
   async #dispatchAll(): Promise<void> {
     while (!this.#isStopping()) {
       await this.#look();
+      await this.#review();
       await this.#deps.ceilings.look();
       await this.#deps.pauses.prepare(this.#mayTry());
       this.#dispatch();
-      if (this.#isStopping() || !this.#isWaiting()) break;
+      if (this.#isStopping() || !this.#stays()) break;
       this.#tellOfOthers();
       await this.#change();
     }
@@ -204,23 +212,11 @@ export class Coordinator {
   async #begin(): Promise<void> {
     const { options, tasks, listings, emit, run, codexVersion, plan } = this.#deps;
     const look = await lookFirst(this.#world.files, tasks, options, listings);
-    const { states, counts, priors, unsettled } = look;
+    const { counts } = look;
     listings?.clear(); // 100,000 tasks leave 300,000 names: memory that every new process would be slower for
-    this.#tally.alreadyCompleted = tasks.length - states.size;
-    for (const [task, prior] of priors) this.#priors.set(task, prior);
-    const over = {
-      completed: { kind: 'over', how: 'already-completed' },
-      failed: { kind: 'over', how: 'left-failed' },
-    } as const;
-    const refused = [...this.#deps.refused];
-    this.#standings.begin((task) => !states.has(task));
-    await inTurns([...states], ([task, state]) => {
-      const standing = unsettled.has(task) ? ELSEWHERE : standingFor(state, priors.get(task), over);
-      const refusal = standing.kind === 'ready' ? plan?.refused.get(task) : undefined;
-      if (refusal) refused.push(refusal);
-      this.#standings.move(task, refusal ? REFUSED : standing);
-    });
-    this.#tally.refused += refused.length - this.#deps.refused.length;
+    this.#standings.begin((task) => !look.states.has(task));
+    const unfit = await this.#place(tasks.length, look, 'left-failed', plan);
+    const refused = [...this.#deps.refused, ...unfit];
     emit({
       kind: 'run-started',
       run,
@@ -231,6 +227,101 @@ export class Coordinator {
       refused,
     });
     this.#told = [counts['in-progress'], 0, 0].join();
+  }
+
+  /**
+   * Gives each of so many tasks its standing: `failed` is how one is over that has failed, and is not to be tried again. Those
+   * that cannot be run for what they say of themselves.
+   */
+  async #place(
+    tasks: number,
+    { states, priors, unsettled }: FirstLook,
+    failed: OverHow,
+    plan?: Pick<TaskPlan, 'refused'>,
+  ): Promise<Refusal[]> {
+    this.#tally.alreadyCompleted += tasks - states.size;
+    for (const [task, prior] of priors) this.#priors.set(task, prior);
+    const over = {
+      completed: { kind: 'over', how: 'already-completed' },
+      failed: { kind: 'over', how: failed },
+    } as const;
+    const unfit = new Map<Task, Refusal>();
+    await inTurns([...states], ([task, state]) => {
+      const standing = unsettled.has(task) ? ELSEWHERE : standingFor(state, priors.get(task), over);
+      const refusal = standing.kind === 'ready' ? plan?.refused.get(task) : undefined;
+      if (refusal) unfit.set(task, refusal);
+      this.#standings.move(task, refusal ? REFUSED : standing);
+    });
+    for (const task of unfit.keys()) await this.#deps.arrivals?.wasRefused(task);
+    return [...unfit.values()];
+  }
+
+  /** What has come, gone or been undone since. */
+  async #review(): Promise<void> {
+    const { arrivals, emit } = this.#deps;
+    if (!arrivals) return;
+    const { arrived, reopened, gone, refused } = await arrivals.look(this.#standings);
+    for (const task of reopened) {
+      const now = await this.#others.standing(task);
+      const isOurs = now.kind === 'ready' && isGivenBack(this.#standings.of(task));
+      if (now.kind === 'over' || isOurs) continue;
+      this.#retried.delete(task);
+      this.#standings.move(task, now);
+    }
+    const left = gone.filter((task) => this.#standings.of(task)?.kind === 'ready'); // the others had been refused
+    for (const task of gone) {
+      this.#standings.forget(task);
+      this.#early.delete(task);
+    }
+    if (left.length > 0) emit({ kind: 'tasks-gone', tasks: left, total: this.#total });
+    if (arrived.length + refused.length > 0) await this.#take(arrived, refused);
+  }
+
+  async #take(arrived: readonly Arrival[], noTasks: readonly Refusal[]): Promise<void> {
+    const { files } = this.#world;
+    const { arrivals, open, options, emit } = this.#deps;
+    if (!arrivals) return;
+    const refused = [...noTasks];
+    const results = new Map(this.#early);
+    for (const { task, result } of arrived) {
+      const why = await open?.(task.directory);
+      if (why === undefined) results.set(task, result);
+      else refused.push({ label: task.label, why });
+      if (why !== undefined) this.#standings.move(task, REFUSED);
+    }
+    const plan = await planArrivals(files, arrivals.known, [...results.keys()], options);
+    const told = new Set(this.#early.keys());
+    this.#early.clear();
+    for (const [task, refusal] of plan.early) {
+      this.#early.set(task, results.get(task));
+      results.delete(task);
+      this.#standings.move(task, REFUSED);
+      await arrivals.wasRefused(task);
+      if (!told.has(task)) refused.push(refusal);
+    }
+    const look = await lookAtArrivals(files, results, options);
+    this.#others.areTasks(results.keys());
+    this.#standings.extend(plan, (task) => look.states.has(task));
+    const failed = options.retryFailed ? 'failed-elsewhere' : 'left-failed';
+    refused.push(...(await this.#place(results.size, look, failed, plan)));
+    const tasks = [...results.keys()].filter((task) => !plan.refused.has(task));
+    if (tasks.length + refused.length === 0) return;
+    this.#breaker.tasks = this.#total;
+    emit({ kind: 'tasks-added', tasks, total: this.#total, states: look.counts, refused });
+  }
+
+  /** All tasks but those that are refused as they are. */
+  get #total(): number {
+    const { arrivals, tasks } = this.#deps;
+    return (arrivals?.total ?? tasks.length) - this.#standings.over('refused');
+  }
+
+  /** Where tasks come they may also go, and come back as new ones. */
+  #hasGone(task: Task): void {
+    const { arrivals } = this.#deps;
+    if (!arrivals?.takesNew) return;
+    arrivals.forget(task);
+    this.#standings.forget(task);
   }
 
   /** Looks at what others have: every few seconds, and whenever there is nothing else to do. */
@@ -329,6 +420,7 @@ export class Coordinator {
       this.#inHand.delete(order.claim);
     }
     this.#makeRoom(outcome.kind === 'skipped' && outcome.reason === 'already-claimed');
+    if (outcome.kind === 'refused') await this.#deps.arrivals?.wasRefused(task);
     this.#tally.count(outcome);
     if (outcome.kind === 'returned' && outcome.reason.kind === 'environment')
       this.#stop(outcome.reason.problem);
@@ -336,6 +428,7 @@ export class Coordinator {
     const learnt = this.#learn(task, place, outcome); // from here on nothing begins where a limit was met
     learnt.catch(() => {}); // heard below
     this.#standings.move(task, standing);
+    if (outcome.kind === 'skipped' && outcome.reason === 'task-gone') this.#hasGone(task);
     const log = logOf(task, outcome);
     emit({ kind: 'attempt-ended', task, outcome, ...(log === undefined ? {} : { log }) });
     if (standing.kind === 'delayed' && outcome.kind === 'failed') {
@@ -370,6 +463,7 @@ export class Coordinator {
     this.#tally.count(outcome);
     if (outcome.kind === 'returned' && outcome.reason.kind === 'environment')
       this.#stop(outcome.reason.problem);
+    if (outcome.kind === 'refused') await this.#deps.arrivals?.wasRefused(task);
     this.#standings.move(task, standingAfter(outcome, this.#world.uptimeMs()));
     this.#deps.emit({ kind: 'attempt-ended', task, outcome });
   }
@@ -492,7 +586,17 @@ export class Coordinator {
     this.#deps.emit({ kind: 'stopped', problem });
   }
 
-  /** Whether something runs, or will become ready by itself, or when others have done their part. */
+  /** Whether there is, or may come to be, something for this run to do. */
+  #stays(): boolean {
+    const { options, emit } = this.#deps;
+    if (options.watch || this.#isWaiting()) return true;
+    if (!options.wait || !this.#standings.isAnyElsewhere()) return false;
+    if (!this.#hasSaidItWaits)
+      emit({ kind: 'waiting-for-others', tasks: this.#standings.count('elsewhere') });
+    return (this.#hasSaidItWaits = true);
+  }
+
+  /** Whether something runs, or will become ready by itself. */
   #isWaiting(): boolean {
     return this.#hasWork() || this.#standings.hopesForOthers();
   }
@@ -504,7 +608,7 @@ export class Coordinator {
 
   /** Else nobody would know what a run that does nothing is about. */
   #tellOfOthers(): void {
-    if (this.#hasToldOfOthers || this.#hasWork()) return;
+    if (this.#hasToldOfOthers || this.#hasWork() || !this.#standings.hopesForOthers()) return;
     this.#hasToldOfOthers = true;
     const message = 'waiting for others: what is left comes after tasks that they have in progress';
     this.#deps.emit({ kind: 'notice', message });
@@ -519,7 +623,8 @@ export class Coordinator {
       return standing?.kind === 'delayed' ? Math.max(0, standing.until - now) : LOOK_EVERY_MS;
     });
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.min(LOOK_EVERY_MS, apart, ...waits));
+      const review = this.#deps.arrivals?.dueInMs ?? LOOK_EVERY_MS;
+      const timer = setTimeout(resolve, Math.min(LOOK_EVERY_MS, apart, review, ...waits));
       this.#wake = () => {
         clearTimeout(timer);
         resolve();
@@ -529,8 +634,10 @@ export class Coordinator {
   }
 
   #summary(): Promise<RunSummary> {
-    const { pauses, ledger, ceilings } = this.#deps;
+    const { options, pauses, ledger, ceilings, arrivals, refused, tasks } = this.#deps;
     return summarise(this.#world.files, {
+      noTasks: arrivals?.refused ?? refused.length,
+      ...(options.wait && { tasks }),
       tally: this.#tally,
       standings: this.#standings,
       priors: this.#priors,
@@ -543,6 +650,9 @@ export class Coordinator {
     });
   }
 }
+
+const isGivenBack = (standing: Standing | undefined) =>
+  standing?.kind === 'over' && standing.how === 'given-back';
 
 /** What only a model that was reached can have said. */
 function isOfTheModel({ kind }: AgentActivity): boolean {

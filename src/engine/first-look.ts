@@ -63,6 +63,40 @@ export async function lookFirst(
   return { states, counts, priors, unsettled };
 }
 
+/** So many are looked at one by one before a listing of their directories would be quicker. */
+const FEW = 256;
+
+/**
+ * The same of tasks that come while a run is on, with the result that stood beside each when it was first seen: another
+ * one has come since, from whomever, and is not this run's to supersede.
+ */
+export async function lookAtArrivals(
+  files: Files,
+  results: ReadonlyMap<Task, string | undefined>,
+  options: RunOptions,
+): Promise<FirstLook> {
+  const tasks = [...results.keys()];
+  const look = await lookFirst(
+    files,
+    tasks,
+    options,
+    tasks.length > FEW ? undefined : await marksBeside(files, tasks),
+  );
+  const priors = new Map([...look.priors].filter(([task, { id }]) => results.get(task) === id));
+  return { ...look, priors };
+}
+
+async function marksBeside(files: Files, tasks: readonly Task[]): Promise<Map<string, { marks: Marks }>> {
+  const listings = new Map<string, { marks: Marks }>();
+  for (const { directory, name } of tasks) {
+    const { marks } = listings.get(directory) ?? { marks: new Marks() };
+    listings.set(directory, { marks });
+    for (const marker of [markerOf.completed(name), markerOf.lock(name), markerOf.failed(name)])
+      if (await lookAt(files, `${directory}/${marker}`)) marks.add(marker);
+  }
+  return listings;
+}
+
 /** Where a task stands for a run that finds it in this state; `completed` and `failed` say how, when it is not to be taken. */
 export function standingFor(
   state: TaskState,

@@ -41,6 +41,8 @@ export class Others {
   readonly #said = new Set<string>();
   /** Strays whose owner is not known to live, or to be another's to judge. */
   readonly #strays: Set<Task>;
+  /** By their paths: a stray may come to be a task while its dead owner is being reaped. */
+  readonly #reaping = new Set<string>();
   /** Claims of dead owners that this run has settled. */
   reaped = 0;
 
@@ -62,6 +64,12 @@ export class Others {
       if (isLocked) await this.#judge(task, state);
       else standings.move(task, await this.#standingNow(task, state));
     }
+  }
+
+  /** These are tasks of the run from now on, whatever they were before. */
+  areTasks(tasks: Iterable<Task>): void {
+    const paths = new Set([...tasks].map(pathOf));
+    for (const stray of this.#strays) if (paths.has(pathOf(stray))) this.#strays.delete(stray);
   }
 
   /**
@@ -150,6 +158,7 @@ export class Others {
         this.#hold(task, `its lock file is damaged: ${verdict.why}`, `look at it, then: ${freeing(task)}`);
         return this.#deps.standings.move(task, { kind: 'held' });
       case 'dead': {
+        if (this.#reaping.has(pathOf(task))) return this.#deps.standings.move(task, { kind: 'suspect' });
         this.#deps.standings.move(task, { kind: 'reaping' });
         return this.#deps.track(
           this.#reap(task, verdict, (standing) => this.#deps.standings.move(task, standing)),
@@ -168,10 +177,11 @@ export class Others {
     mayLeave = this.#deps.mayLeave,
   ): Promise<void> {
     const { options, emit } = this.#deps;
+    this.#reaping.add(pathOf(task));
     const result = await reap(this.#world, this.#directoryOf(task), verdict, {
       orphans: options.orphans,
       mayLeave,
-    });
+    }).finally(() => this.#reaping.delete(pathOf(task)));
     switch (result.kind) {
       case 'given-back':
       case 'rolled-forward':
@@ -214,6 +224,8 @@ export class Others {
     return directoryOf(this.#deps.directories, task);
   }
 }
+
+const pathOf = ({ directory, name }: Task) => `${directory}/${name}`;
 
 const freeing = ({ label }: Task) => `codex-worker clean --force=${shellPath(label)}`;
 

@@ -71,7 +71,7 @@ interface HeldProbe {
 export class Pauses {
   readonly #world: World;
   readonly #deps: PausesDeps;
-  readonly #places: readonly Place[];
+  #places: readonly Place[];
   readonly #silence: SilenceWatch;
   readonly #jitter = new Map<string, number>();
   #listener: PauseListener = { wake: () => {}, resumed: () => {} };
@@ -95,9 +95,7 @@ export class Pauses {
   constructor(world: World, deps: PausesDeps) {
     this.#world = world;
     this.#deps = deps;
-    this.#places = [...deps.directories.values()]
-      .toSorted((a, b) => (a.path < b.path ? -1 : 1)) // one order for all: nobody waits for somebody who waits for him
-      .map((directory) => ({ directory, seen: 'absent', pause: undefined }));
+    this.#places = inOrder([...deps.directories.values()].map(placeOf));
     this.#silence = new SilenceWatch(world.uptimeMs);
   }
 
@@ -105,6 +103,13 @@ export class Pauses {
     this.#listener = listener;
     await this.look();
     this.#timer = setInterval(() => void this.#tick(), LOOK_EVERY_MS);
+  }
+
+  /** Its pauses hold this run up from now on. */
+  async include(directory: TaskDirectory): Promise<void> {
+    if (this.#places.some((place) => place.directory.path === directory.path)) return;
+    this.#places = inOrder([...this.#places, placeOf(directory)]);
+    await this.look();
   }
 
   /** The probe is left to others. */
@@ -389,6 +394,12 @@ export class Pauses {
     this.#listener.wake();
   }
 }
+
+const placeOf = (directory: TaskDirectory): Place => ({ directory, seen: 'absent', pause: undefined });
+
+/** One for all terminals: nobody waits for somebody who waits for him. */
+const inOrder = (places: readonly Place[]) =>
+  places.toSorted((a, b) => (a.directory.path < b.directory.path ? -1 : 1));
 
 function limitIn(outcome: Outcome | undefined): Limit | undefined {
   if (outcome?.kind !== 'returned' || outcome.reason.kind !== 'limited') return undefined;

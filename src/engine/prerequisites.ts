@@ -24,6 +24,24 @@ export class Prerequisites {
   readonly #completed = new Set<Task>();
 
   constructor(after: After = new Map()) {
+    this.#add(after);
+  }
+
+  /** More tasks wait, some of them for tasks that are completed already. */
+  extend(after: After, isCompleted: (task: Task) => boolean): void {
+    const before = new Set(this.#groups.keys());
+    this.#add(after);
+    for (const [members, group] of this.#groups) {
+      if (before.has(members)) continue;
+      for (const member of members) {
+        if (!this.#completed.has(member) && !isCompleted(member)) continue;
+        this.#completed.add(member);
+        group.open--;
+      }
+    }
+  }
+
+  #add(after: After): void {
     for (const [task, sets] of after)
       this.#waitsFor.set(
         task,

@@ -14,13 +14,18 @@ const compare = (a: Omit<Entry, 'task'>, b: Omit<Entry, 'task'>) =>
   b.priority - a.priority || a.place - b.place;
 
 export class ReadyTasks {
-  readonly #priorities: ReadonlyMap<Task, number>;
+  readonly #priorities: Map<Task, number>;
   readonly #queue: Entry[] = [];
   readonly #entries = new Map<Task, Entry>();
 
   /** A task without a priority has 0. */
   constructor(priorities: ReadonlyMap<Task, number>) {
-    this.#priorities = priorities;
+    this.#priorities = new Map(priorities);
+  }
+
+  /** As they count when a task is ready the next time. */
+  prefer(priorities: ReadonlyMap<Task, number>): void {
+    for (const [task, priority] of priorities) this.#priorities.set(task, priority);
   }
 
   add(task: Task, place: number): void {

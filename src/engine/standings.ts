@@ -65,6 +65,15 @@ export class Standings {
     for (const task of this.#prerequisites.awaited) if (isCompleted(task)) this.#release(task);
   }
 
+  /** More tasks are about to stand here; of those that stand nowhere yet, all but these are completed. */
+  extend({ priorities, after }: TaskOrder, isOpen: (task: Task) => boolean): void {
+    this.#ready.prefer(priorities);
+    this.#prerequisites.extend(after, (task) => {
+      const standing = this.of(task);
+      return standing ? standing.kind === 'over' && COMPLETED.has(standing.how) : !isOpen(task);
+    });
+  }
+
   /** What would be ready but has to wait for others stands `waiting`, and is ready when the last of those is completed. */
   move(task: Task, standing: Standing): void {
     const mustWait = standing.kind === 'ready' && this.#prerequisites.isHeldBack(task);
@@ -89,6 +98,12 @@ export class Standings {
     else if (standing.kind === 'ready') this.#ready.add(task, place);
     else this.#group(standing.kind).add(task);
     if (standing.kind === 'waiting') this.#places.set(task, place);
+  }
+
+  /** It stands nowhere any more. */
+  forget(task: Task): void {
+    this.#leave(task);
+    this.#standings.delete(task);
   }
 
   #leave(task: Task): void {
@@ -129,6 +144,11 @@ export class Standings {
   /** One of the first `among` that are ready: the one at `random`, in [0, 1), of the way; without both, the first. */
   nextReady(among = 1, random = 0): Task | undefined {
     return this.#ready.next(among, random);
+  }
+
+  /** Whether a task is in hands that may do something with it. */
+  isAnyElsewhere(): boolean {
+    return this.in('elsewhere').some((task) => !isSilent(this.of(task)));
   }
 
   over(how: OverHow): number {

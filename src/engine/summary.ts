@@ -16,12 +16,7 @@ export class Tally {
   attempts = 0;
   retries = 0;
   warnings = 0;
-  refused: number;
   usage = NO_USAGE;
-
-  constructor(refused: number) {
-    this.refused = refused;
-  }
 
   count(outcome: Outcome): void {
     if ('attempt' in outcome) this.attempts++;
@@ -30,8 +25,6 @@ export class Tally {
     const isRetried =
       outcome.kind === 'failed' && outcome.failure.kind !== 'worker-crashed' && outcome.willRetry;
     if (isRetried) this.retries++;
-    const isGone = outcome.kind === 'skipped' && outcome.reason === 'task-gone';
-    if (outcome.kind === 'refused' || isGone) this.refused++;
   }
 }
 
@@ -40,6 +33,10 @@ export interface SummaryRequest {
   readonly standings: Standings;
   readonly priors: ReadonlyMap<Task, PriorResult>;
   readonly reaped: number;
+  /** Files that are no tasks by name, kind or size. */
+  readonly noTasks: number;
+  /** Of which it is to be said how all of them stand. */
+  readonly tasks?: readonly Task[];
   readonly durationMs: number;
   readonly pausedMs: number;
   readonly concurrency: number;
@@ -48,7 +45,7 @@ export interface SummaryRequest {
 }
 
 export async function summarise(files: Files, request: SummaryRequest): Promise<RunSummary> {
-  const { tally, standings, priors, reaped, durationMs, pausedMs } = request;
+  const { tally, standings, priors, reaped, noTasks, tasks, durationMs, pausedMs } = request;
   const now = await countStates(files, standings.notCompleted());
   // What this run had not looked at again when it was stopped: others may have finished it, or it is as it was.
   const open = standings.in('ready', 'waiting', 'delayed', 'elsewhere', 'suspect');
@@ -75,13 +72,14 @@ export async function summarise(files: Files, request: SummaryRequest): Promise<
     held: standings.count('held'),
     pending: Math.max(0, now.pending - standings.over('refused')),
     waiting: [...standings.waitingInVain().values()].reduce((sum, { length }) => sum + length, 0),
-    refused: tally.refused,
+    refused: noTasks + standings.over('refused'),
     retries: tally.retries,
     reaped,
     warnings: tally.warnings,
     durationMs,
     pausedMs,
     usage: tally.usage,
+    ...(tasks && { states: await countStates(files, tasks) }),
   };
   return tally.attempts === 0 ? summary : { ...summary, spending: await spendingOf(request, summary) };
 }

@@ -24,16 +24,57 @@ const READS_AT_ONCE = 64;
 
 /** Throws UsageError for tasks that wait for one another, or for one that is not there; what the disk says is thrown too. */
 export async function planTasks(files: Files, known: Known, options: RunOptions): Promise<TaskPlan> {
+  const { wishes, ...read } = await readWishes(files, openTasks(known, options), options);
+  return { ...read, after: wishes.length > 0 ? await afterOf(new AfterNames(known), wishes) : new Map() };
+}
+
+/**
+ * The same for tasks that come while a run is on, and that are among the known. The `early` ones wait for one that is not
+ * there (yet), or for one another: what they wait for may still come, so they are to be planned again then.
+ */
+export async function planArrivals(
+  files: Files,
+  known: Known,
+  arrived: readonly Task[],
+  options: RunOptions,
+): Promise<TaskPlan & { readonly early: ReadonlyMap<Task, Refusal> }> {
+  const { wishes, ...read } = await readWishes(files, arrived, options);
+  const early = new Map<Task, Refusal>();
+  const after = new Map<Task, readonly ReadonlySet<Task>[]>();
+  const refuse = ({ label }: Task, why: string) => ({ label, why: `cannot be begun yet: ${why}` });
+  const names = wishes.length > 0 ? new AfterNames(known) : undefined;
+  for (const wish of names ? wishes : []) {
+    const [task] = wish;
+    try {
+      for (const [waiting, sets] of await afterOf(names as AfterNames, [wish])) after.set(waiting, sets);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      early.set(task, refuse(task, error.message));
+    }
+  }
+  for (const circle of circlesIn(after))
+    for (const task of circle) {
+      early.set(task, refuse(task, `it is one of ${circle.length} that wait for each other (after)`));
+      after.delete(task);
+    }
+  return { ...read, after, early };
+}
+
+async function readWishes(
+  files: Files,
+  tasks: readonly Task[],
+  options: RunOptions,
+): Promise<Omit<TaskPlan, 'after'> & { readonly wishes: readonly Wish[] }> {
   const priorities = new Map<Task, number>();
   const refused = new Map<Task, Refusal>();
   const wishes: Wish[] = [];
-  await together(await thoseWithMatter(openTasks(known, options)), async (task) => {
+  await together(await thoseWithMatter(tasks), async (task) => {
     const own = await readOwnSettings(files, task, options);
     if (own.kind === 'refused') refused.set(task, { label: task.label, why: own.why });
     else if (own.says.priority) priorities.set(task, own.says.priority.value);
     if (own.kind === 'allowed' && own.says.after) wishes.push([task, own.says.after]);
   });
-  return { priorities, after: wishes.length > 0 ? await afterOf(known, wishes) : new Map(), refused };
+  return { priorities, refused, wishes };
 }
 
 function openTasks({ tasks, listings }: Known, { rerunCompleted, rerunChanged }: RunOptions): Task[] {
@@ -53,8 +94,7 @@ export async function together(tasks: readonly Task[], read: (task: Task) => Pro
 /** So many complaints tell what is wrong. */
 const MOST_COMPLAINTS = 10;
 
-async function afterOf(known: Known, wishes: readonly Wish[]): Promise<After> {
-  const names = new AfterNames(known);
+async function afterOf(names: AfterNames, wishes: readonly Wish[]): Promise<After> {
   const after = new Map<Task, ReadonlySet<Task>[]>();
   const complaints: string[] = [];
   for (const [task, { value, at }] of wishes) {

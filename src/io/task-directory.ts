@@ -80,16 +80,17 @@ export interface Discovery {
 
 /**
  * The tasks that `paths` stand for, relative to `cwd`: a directory contributes what matches `patterns` in it, a file
- * is taken whatever its name; markers are passed over without a word, as globs will contain them.
- * Throws UsageError for a path that does not exist.
+ * is taken whatever its name; markers are passed over without a word, as globs will contain them. What `isKnown` to be a
+ * task in a directory is one without a look at its file. Throws UsageError for a path that does not exist.
  */
 export async function discover(
   files: Files,
   paths: readonly string[],
   patterns: readonly string[],
   cwd: string,
+  isKnown: (directory: string, name: string) => boolean = () => false,
 ): Promise<Discovery> {
-  const places = new Places(files, cwd);
+  const places = new Places(files, cwd, isKnown);
   for (const given of paths.length === 0 ? ['.'] : paths) {
     const path = resolve(cwd, given);
     const stat = await lookAt(files, path);
@@ -160,12 +161,14 @@ interface Place {
 /** The directories that a discovery comes to, each read once. */
 class Places {
   readonly files: Files;
+  readonly isKnown: (directory: string, name: string) => boolean;
   readonly #cwd: string;
   readonly #places = new Map<string, Promise<Place>>();
   readonly #refused = new Map<string, Refusal>();
 
-  constructor(files: Files, cwd: string) {
+  constructor(files: Files, cwd: string, isKnown: Places['isKnown']) {
     this.files = files;
+    this.isKnown = isKnown;
     this.#cwd = cwd;
   }
 
@@ -236,7 +239,7 @@ const LOOKS_AT_ONCE = 64;
 async function addMatches(places: Places, place: Place, names: readonly string[]): Promise<void> {
   const { directory, prefix, listing, tasks } = place;
   const isPlain = (name: string) =>
-    listing.marks.completed.has(name) &&
+    (listing.marks.completed.has(name) || places.isKnown(directory, name)) &&
     !listing.odd.has(name) &&
     !listing.notUtf8.has(name) &&
     !isTooLong(name) &&

@@ -7,7 +7,7 @@ import { DEFAULT_PATTERN, type RunOptions } from '../core/options.ts';
 import { completedAs, type Outcome } from '../core/outcome.ts';
 import { headline, printable, shellPath, shellQuoted } from '../core/printable.ts';
 import type { Detail } from '../core/requests.ts';
-import type { Task } from '../core/task.ts';
+import type { Task, TaskState } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { describeRules } from './run-rules.ts';
 import { describeSpending } from './spending.ts';
@@ -68,6 +68,14 @@ class ConsoleReporter {
     switch (event.kind) {
       case 'run-started':
         return this.#started(event);
+      case 'tasks-added':
+        return this.#added(event);
+      case 'tasks-gone':
+        return this.#unlessQuiet(dim(`➖ ${plural(event.tasks.length, 'task')} gone: ${event.total} in all`));
+      case 'waiting-for-others':
+        return this.#unlessQuiet(
+          dim(`waiting for ${plural(event.tasks, 'task')} in progress elsewhere (--wait)`),
+        );
       case 'notice':
         return this.#unlessQuiet(`${dim('note:')} ${printable(event.message)}`);
       case 'attempt-started':
@@ -162,13 +170,20 @@ class ConsoleReporter {
     // `07:30` may have been meant for today, and be tomorrow's.
     if (options.stopAt !== undefined)
       this.#unlessQuiet(dim(`nothing is started after ${localMoment(options.stopAt)}`));
+    if (options.watch) this.#unlessQuiet(dim('stays for new tasks (--watch); Ctrl-C ends it'));
     for (const { label, why } of refused) this.#refused(printable(label), why);
     if (total === 0 && refused.length === 0)
       this.#unlessQuiet(
         yellow(
-          `no task files: nothing matches ${options.patterns.map((p) => printable(shellQuoted(p))).join(' ')} ${this.#where()}`,
+          `no task files${options.watch ? ' yet' : ''}: nothing matches ${options.patterns.map((p) => printable(shellQuoted(p))).join(' ')} ${this.#where()}`,
         ),
       );
+  }
+
+  #added({ tasks, total, refused }: Extract<RunEvent, { kind: 'tasks-added' }>): void {
+    if (tasks.length > 0)
+      this.#unlessQuiet(this.#paint.dim(`➕ ${plural(tasks.length, 'new task')}: ${total} in all`));
+    for (const { label, why } of refused) this.#refused(printable(label), why);
   }
 
   #where(): string {
@@ -201,7 +216,7 @@ class ConsoleReporter {
       case 'returned':
         return this.#unlessQuiet(`⏪ ${name} given back: ${headline(describeReturn(outcome.reason))}`);
       case 'skipped':
-        if (outcome.reason === 'task-gone') return this.#refused(name, 'is gone'); // as the summary counts it
+        if (outcome.reason === 'task-gone' && !this.#run?.watch) return this.#refused(name, 'is gone'); // as the summary counts it
         return this.#ifVerbose(dim(`· ${name} skipped: ${describeSkip(outcome.reason)}`));
       case 'postponed':
         return this.#ifVerbose(
@@ -241,6 +256,7 @@ class ConsoleReporter {
       return this.#say(`${plural(this.#wouldRun, 'task')} would be run; nothing was changed.`);
     this.#unlessQuiet('');
     this.#say(this.#summaryLine(summary));
+    if (summary.states) this.#say(`  all tasks: ${describeStates(summary.states)}`);
     const { spending, pending } = summary;
     if (spending && spending.directory.attempts > 0)
       this.#unlessQuiet(`  ${this.#paint.dim(describeSpending(spending, pending))}`);
@@ -309,6 +325,14 @@ class ConsoleReporter {
   #ifVerbose(line: string): void {
     if (this.#options.detail === 'verbose') this.#say(line);
   }
+}
+
+/** Those that there are: `10 completed, 1 failed`. */
+function describeStates(states: Readonly<Record<TaskState, number>>): string {
+  const parts = (['completed', 'failed', 'in-progress', 'pending'] as const)
+    .filter((state) => states[state] > 0)
+    .map((state) => `${states[state]} ${state === 'in-progress' ? 'in progress' : state}`);
+  return parts.length > 0 ? parts.join(', ') : 'none';
 }
 
 type UrgentEvent = Extract<

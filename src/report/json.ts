@@ -6,6 +6,9 @@
  * Whatever is about a task carries `task` (as it was typed), `directory` (absolute) and `name` (in that directory).
  *
  *   run-started       run, codex, total, states{pending, in-progress, completed, failed}, refused[{task, why}], options{…}
+ *   tasks-added       tasks[{task…}], total, states{…} of these tasks, refused[{task, why}]: with --watch
+ *   tasks-gone        tasks[{task…}], total: with --watch
+ *   waiting-for-others  tasks: how many are left, all of them in progress elsewhere; with --wait
  *   notice            message
  *   attempt-started   task…, attempt, claim, pid
  *   attempt-activity  task…, activity{kind, text}
@@ -27,7 +30,7 @@
  *   elsewhere         inProgress, completed, failed: what others have of the tasks, and have finished meanwhile
  *   level             level, of, why rate-limited|grown|asked
  *   dry-run           task…, command[], promptBytes, settings{…}: what is in force of those that the task names
- *   run-finished      exitCode, summary{…, spending?{directory{attempts, usage}, left{tokens?, attempts?}, tokensPerHour?, tasksPerHour?, etaMs?}}
+ *   run-finished      exitCode, summary{…, states?{…} of all tasks: with --wait, spending?{directory{attempts, usage}, left{tokens?, attempts?}, tokensPerHour?, tasksPerHour?, etaMs?}}
  *
  * No environment, no prompt and no value of a Codex setting is in it. Every line is pure printable text: it may be
  * looked at on a terminal.
@@ -65,6 +68,17 @@ function fieldsOf(event: RunEvent): object {
         refused: event.refused.map(refusalFields),
         options: optionFields(event.options),
       };
+    case 'tasks-added':
+      return {
+        tasks: event.tasks.map(taskFields),
+        total: event.total,
+        states: event.states,
+        refused: event.refused.map(refusalFields),
+      };
+    case 'tasks-gone':
+      return { tasks: event.tasks.map(taskFields), total: event.total };
+    case 'waiting-for-others':
+      return { tasks: event.tasks };
     case 'notice':
       return { message: event.message };
     case 'attempt-started':

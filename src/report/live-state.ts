@@ -51,6 +51,13 @@ export class LiveState {
     switch (event.kind) {
       case 'run-started':
         return this.#start(event, now);
+      case 'tasks-added':
+        this.total += event.tasks.length;
+        this.completed += event.states.completed;
+        return;
+      case 'tasks-gone':
+        this.total -= event.tasks.length;
+        return;
       case 'attempt-started': {
         const { task, attempt } = event;
         const name = printable(task.label);
@@ -110,6 +117,7 @@ export class LiveState {
       case 'reaped':
         if (event.result.kind === 'rolled-forward') this[event.result.state] += 1;
         return;
+      case 'waiting-for-others':
       case 'notice':
       case 'retry-scheduled':
       case 'held':

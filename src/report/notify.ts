@@ -60,6 +60,9 @@ export class Notifier {
       }
       case 'notice':
       case 'attempt-started':
+      case 'tasks-added':
+      case 'tasks-gone':
+      case 'waiting-for-others':
       case 'attempt-activity':
       case 'retry-scheduled':
       case 'reaped':

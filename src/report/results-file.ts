@@ -29,6 +29,7 @@ export class ResultsFile {
   readonly #now: () => Date;
   readonly #startedAt: string;
   readonly #results = new Map<string, TaskResult>();
+  readonly #refused: object[] = [];
   #run: object = {};
   #problem: object = {};
   #summary: object = {};
@@ -43,7 +44,8 @@ export class ResultsFile {
     switch (event.kind) {
       case 'run-started': {
         const { run, codex, refused, options } = event;
-        this.#run = { run, codex, refused: refused.map(refusalFields), options: optionFields(options) };
+        this.#refused.push(...refused.map(refusalFields));
+        this.#run = { run, codex, refused: this.#refused, options: optionFields(options) };
         return;
       }
       case 'attempt-ended':
@@ -56,6 +58,11 @@ export class ResultsFile {
         return;
       case 'made-pending':
         return this.#madePending(event.task);
+      case 'tasks-added':
+        this.#refused.push(...event.refused.map(refusalFields));
+        return;
+      case 'tasks-gone':
+      case 'waiting-for-others':
       case 'notice':
       case 'attempt-started':
       case 'attempt-activity':

@@ -72,6 +72,8 @@ const SAMPLES: Readonly<Record<SettingName, readonly [option: string, file: unkn
   'max-failures': ['2', '3%'],
   'stop-at': ['13:00', '14:00'],
   for: ['2h', '3h'],
+  wait: ['true', true],
+  watch: ['true', true],
   notify: ['bell', ['date']],
 };
 

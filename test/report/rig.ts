@@ -20,6 +20,8 @@ const OPTIONS: RunOptions = {
   rerunChanged: false,
   codexConfig: [],
   expectChanges: false,
+  wait: false,
+  watch: false,
   budget: { since: 0 },
   given: [],
   orphans: 'end',
@@ -98,6 +100,15 @@ export function finished(summary: Partial<RunSummary>, exitCode = 0): RunEvent {
 /** One of each kind. */
 export const EVERY_EVENT: readonly RunEvent[] = [
   started(3),
+  {
+    kind: 'tasks-added',
+    tasks: [task('n.md')],
+    total: 4,
+    states: { pending: 1, 'in-progress': 0, completed: 0, failed: 0 },
+    refused: [{ label: 'm.md', why: 'is empty' }],
+  },
+  { kind: 'tasks-gone', tasks: [task('n.md')], total: 3 },
+  { kind: 'waiting-for-others', tasks: 2 },
   { kind: 'notice', message: 'the tasks are on a network file system' },
   { kind: 'attempt-started', task: task('a.md'), attempt: 1, claim: 'c'.repeat(32), pid: 7 },
   { kind: 'attempt-activity', task: task('a.md'), activity: { kind: 'command', text: 'npm test' } },

@@ -306,6 +306,8 @@ const OPTIONS: RunOptions = {
   codexConfig: [],
   orphans: 'end',
   expectChanges: false,
+  wait: false,
+  watch: false,
   budget: { since: 0 },
   given: [],
   trustTasks: false,
