@@ -21,7 +21,7 @@ import { configReport } from './core/effective.ts';
 import { UsageError } from './core/errors.ts';
 import type { RunEvent } from './core/event.ts';
 import { listOptions, logsOptions, retryOptions } from './core/look-requests.ts';
-import { mistypedVariables } from './core/mistyped-variables.ts';
+import { misspeltVariables } from './core/misspelt-variables.ts';
 import { withoutTargets, type Notification } from './core/notification.ts';
 import { oneOf, type RunOptions } from './core/options.ts';
 import { printable } from './core/printable.ts';
@@ -253,7 +253,8 @@ async function runTasks(
     reporter.emit(event);
     notifier.note(event);
   };
-  for (const message of mistypedVariables(env)) emit({ kind: 'notice', message });
+  for (const { variable, meant } of misspeltVariables(env))
+    emit({ kind: 'notice', message: `the variable ${variable} is no setting; did you mean ${meant}?` });
   try {
     const order = { paths: chosen, options, env: withoutTargets(env), cwd, version };
     const exitCode = await run(order, emit, reporter.takeControls);

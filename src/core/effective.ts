@@ -1,6 +1,6 @@
 /** What `config` tells: every setting as a run would have it, and where its value comes from. */
+import { misspeltVariables, type MisspeltVariable } from './misspelt-variables.ts';
 import { targetLabel } from './notification.ts';
-import { nearest } from './options.ts';
 import type { RunInvocation } from './requests.ts';
 import { SETTING_NAMES, settingRow, variableOf, type SettingName, type SettingValues } from './settings.ts';
 
@@ -19,7 +19,7 @@ export interface ConfigReport {
   readonly file?: string;
   readonly settings: readonly EffectiveSetting[];
   /** Variables that look like those of settings, and are none. */
-  readonly misspelt: readonly { readonly variable: string; readonly meant: string }[];
+  readonly misspelt: readonly MisspeltVariable[];
 }
 
 export function configReport(
@@ -46,7 +46,7 @@ export function configReport(
       ...(at && { at }),
     };
   });
-  return { settings: effective, misspelt: misspeltIn(env), ...(file && { file: file.label }) };
+  return { settings: effective, misspelt: misspeltVariables(env), ...(file && { file: file.label }) };
 }
 
 /** As it was said, but for what may be secret: of Codex's own settings the keys, of an address where it is. */
@@ -60,17 +60,4 @@ function shownValue(
   if (name === 'notify') return notify.map(targetLabel);
   if (name === 'codex-config') return texts.map((text) => text.replace(/=[^]*$/, '=…'));
   return settingRow(name).kind === 'texts' ? texts : (texts[0] ?? null);
-}
-
-/** Those that come near to the name of one: what is unlike all of them may be anybody's. */
-function misspeltIn(env: NodeJS.ProcessEnv): ConfigReport['misspelt'] {
-  const variables = SETTING_NAMES.map(variableOf);
-  return Object.keys(env).flatMap((variable) => {
-    if (!variable.startsWith('CODEX_WORKER_') || !env[variable] || variables.includes(variable)) return [];
-    const name = nearest(
-      variable.slice('CODEX_WORKER_'.length),
-      variables.map((known) => known.slice('CODEX_WORKER_'.length)),
-    );
-    return name === undefined ? [] : [{ variable, meant: `CODEX_WORKER_${name}` }];
-  });
 }
