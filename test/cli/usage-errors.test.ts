@@ -116,7 +116,7 @@ const MISTAKES: readonly Mistake[] = [
     name: 'a retry of completed tasks',
     args: ['retry', '--rerun-completed'],
     says: 'unknown option --rerun-completed here',
-    hint: 'it belongs to run; codex-worker retry --help lists those of this command',
+    hint: 'it belongs to run and config; codex-worker retry --help lists those of this command',
   },
   {
     name: 'an unknown word for --orphans',
