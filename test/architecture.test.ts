@@ -31,7 +31,7 @@ const DOORS: Readonly<Record<string, string>> = {
   piscina: 'src/engine/pool.ts',
   cac: 'src/cli.ts',
   picocolors: 'src/report/console.ts',
-  tinyglobby: 'src/io/task-directory.ts',
+  tinyglobby: 'src/io/glob.ts',
   'cross-spawn': 'src/io/child.ts',
   'fs-extra': 'src/io/files.ts',
   split2: 'src/engine/listen.ts',

@@ -16,13 +16,14 @@ import { judgeLock, reap, type Verdict } from '../engine/reaper.ts';
 import type { SettleResult } from '../engine/settle.ts';
 import { LOOK_EVERY_MS, SilenceWatch } from '../engine/silence.ts';
 import { realWorld, type World } from '../engine/world.ts';
+import { discover } from '../io/discovery.ts';
 import { openTaskDirectory } from '../io/file-system.ts';
 import { listDirectory } from '../io/files.ts';
 import { readLock, type LockRead } from '../io/lock-file.ts';
 import { removeIdentityFile } from '../io/break-right.ts';
 import { isSameProcess } from '../io/process-identity.ts';
-import { discover, type TaskDirectory } from '../io/task-directory.ts';
 import { dirname, relative } from 'node:path';
+import type { TaskDirectory } from '../io/task-directory.ts';
 
 export interface CleanRequest {
   readonly paths: readonly string[];

@@ -4,8 +4,8 @@ import { basename, dirname, resolve } from 'node:path';
 import { errnoOf, isErrno, UsageError } from '../core/errors.ts';
 import { didYouMean, nearest } from '../core/options.ts';
 import { reservedPrefix } from '../core/task.ts';
+import { isEntry } from '../io/entry.ts';
 import { realFiles } from '../io/files.ts';
-import { isEntry } from '../io/task-directory.ts';
 
 /** A directory may hold very many names, and a guess is not worth a wait. */
 const MOST_COMPARED = 10_000;

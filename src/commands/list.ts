@@ -2,9 +2,9 @@
 import type { ListedTask } from '../core/reports.ts';
 import { byNaturalOrder, markerOf, Marks, stateOf, type Task, type TaskState } from '../core/task.ts';
 import { realWorld } from '../engine/world.ts';
+import { discover } from '../io/discovery.ts';
 import type { Files } from '../io/files.ts';
 import { readReason } from '../io/result-log.ts';
-import { discover } from '../io/task-directory.ts';
 
 export interface ListRequest {
   readonly paths: readonly string[];

@@ -4,9 +4,9 @@ import { isInForce, type HandPause } from '../core/pause.ts';
 import type { PauseReport, PausedDirectory } from '../core/reports.ts';
 import { notePaused, noteResumed } from '../engine/pause-notes.ts';
 import { realWorld } from '../engine/world.ts';
+import { discover } from '../io/discovery.ts';
 import { describeDirectory, openTaskDirectory } from '../io/file-system.ts';
 import { readPause, removeAnyPause, writePause } from '../io/pause-file.ts';
-import { discover } from '../io/task-directory.ts';
 import { relative } from 'node:path';
 
 export interface ResumeRequest {

@@ -7,9 +7,10 @@ import { killOwner, resetTask } from '../engine/by-hand.ts';
 import { judgeTask, reap } from '../engine/reaper.ts';
 import { SilenceWatch } from '../engine/silence.ts';
 import { realWorld, type World } from '../engine/world.ts';
+import { discover } from '../io/discovery.ts';
 import { openTaskDirectory } from '../io/file-system.ts';
 import { removeIdentityFile } from '../io/break-right.ts';
-import { discover, lookAtState, type TaskDirectory } from '../io/task-directory.ts';
+import { lookAtState, type TaskDirectory } from '../io/task-directory.ts';
 import { killed, type Confirm } from './clean.ts';
 
 export interface ResetRequest {

@@ -26,16 +26,12 @@ import { whenItIs } from '../engine/stop-at.ts';
 import { realWorld, type World } from '../engine/world.ts';
 import { runTool } from '../io/child.ts';
 import { codexArguments, findCodex, type CodexCommand } from '../io/codex.ts';
+import { discover, type Discovery } from '../io/discovery.ts';
 import { openTaskDirectory } from '../io/file-system.ts';
 import { lookAt, type Files } from '../io/files.ts';
 import { removeIdentityFile } from '../io/break-right.ts';
-import {
-  discover,
-  readPrompt,
-  type Discovery,
-  type Listing,
-  type TaskDirectory,
-} from '../io/task-directory.ts';
+import { readPrompt } from '../io/prompt.ts';
+import type { Listing, TaskDirectory } from '../io/task-directory.ts';
 import { cleanStale } from './clean.ts';
 import { controlsOf } from './run-controls.ts';
 

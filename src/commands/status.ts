@@ -19,6 +19,7 @@ import { judgeLock, type Verdict } from '../engine/reaper.ts';
 import { SilenceWatch } from '../engine/silence.ts';
 import { Waits } from '../engine/waits.ts';
 import { realWorld, type World } from '../engine/world.ts';
+import { discover } from '../io/discovery.ts';
 import { survivors } from '../io/sweep.ts';
 import { describeDirectory } from '../io/file-system.ts';
 import { lookAt, resultId, type Files } from '../io/files.ts';
@@ -26,8 +27,8 @@ import { readLock } from '../io/lock-file.ts';
 import { readPause } from '../io/pause-file.ts';
 import { readChecked, readReason } from '../io/result-log.ts';
 import { Stamps, stampOf } from '../io/stamps.ts';
-import { discover, type TaskDirectory } from '../io/task-directory.ts';
 import { relative, resolve } from 'node:path';
+import type { TaskDirectory } from '../io/task-directory.ts';
 
 export interface StatusRequest {
   readonly paths: readonly string[];

@@ -5,7 +5,7 @@ import { isErrno, UsageError } from '../core/errors.ts';
 import { DEFAULT_PATTERN, didYouMean } from '../core/options.ts';
 import { markerOf, parseMarker, type Task } from '../core/task.ts';
 import { lookAt, realFiles, type Files } from '../io/files.ts';
-import { taskNames } from '../io/task-directory.ts';
+import { taskNames } from '../io/task-names.ts';
 
 /** Its file may be gone, as long as something of it is there. Throws UsageError for what is no task, or may be several. */
 export async function namedTask(files: Files, typed: string, cwd: string): Promise<Task> {

@@ -2,7 +2,8 @@
 import { dirname, join } from 'node:path';
 import { UsageError } from '../core/errors.ts';
 import type { Task } from '../core/task.ts';
-import { namesBelow, type Discovery } from '../io/task-directory.ts';
+import type { Discovery } from '../io/discovery.ts';
+import { namesBelow } from '../io/glob.ts';
 
 export type Known = Pick<Discovery, 'tasks' | 'listings'>;
 

@@ -15,9 +15,9 @@
  */
 import { resolve } from 'node:path';
 import { stateOf, type Refusal, type Task, type TaskState } from '../core/task.ts';
+import type { Discovery } from '../io/discovery.ts';
 import { lookAt } from '../io/files.ts';
 import { Stamps, stampOf } from '../io/stamps.ts';
-import type { Discovery } from '../io/task-directory.ts';
 import { identityOf } from './first-look.ts';
 import type { Standing, Standings } from './standings.ts';
 import type { World } from './world.ts';

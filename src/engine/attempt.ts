@@ -25,9 +25,10 @@ import {
   syncDirectory,
 } from '../io/files.ts';
 import { identityToken } from '../io/process-identity.ts';
+import { isUnchanged, readPrompt } from '../io/prompt.ts';
 import { isStillThere } from '../io/real-directory.ts';
 import { mirrorStandIn } from '../io/result-log.ts';
-import { isUnchanged, readPrompt, temporaryPath } from '../io/task-directory.ts';
+import { temporaryPath } from '../io/task-directory.ts';
 import { spentIn } from './accounting.ts';
 import { checkWork } from './check-work.ts';
 import { claimTask } from './claim-task.ts';

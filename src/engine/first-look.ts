@@ -6,8 +6,9 @@ import { relative } from 'node:path';
 import type { RunOptions } from '../core/options.ts';
 import { byNaturalOrder, markerOf, Marks, stateOf, type Task, type TaskState } from '../core/task.ts';
 import { inTurns, listIfThere, lookAt, resultId, type Files } from '../io/files.ts';
+import { readPrompt } from '../io/prompt.ts';
 import { readLogHeader } from '../io/result-log.ts';
-import { readPrompt, type Listing } from '../io/task-directory.ts';
+import type { Listing } from '../io/task-directory.ts';
 import type { PriorResult } from './order.ts';
 import { ELSEWHERE, READY, type Standing } from './standings.ts';
 

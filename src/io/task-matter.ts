@@ -5,7 +5,7 @@ import { mayHaveFrontMatter, PEEK_BYTES, wrongMatter } from '../core/front-matte
 import { readTaskSettings, type TaskSettings } from '../core/task-settings.ts';
 import type { Task } from '../core/task.ts';
 import { inTurns, READ, readSmall, type Files } from './files.ts';
-import { readPrompt } from './task-directory.ts';
+import { readPrompt } from './prompt.ts';
 
 export type MatterRead =
   /** Or nothing that could be read: whoever takes the task finds out what is wrong with it. */

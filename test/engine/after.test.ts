@@ -7,8 +7,8 @@ import { markerOf, type Task } from '../../src/core/task.ts';
 import { Coordinator } from '../../src/engine/coordinator.ts';
 import { Pauses } from '../../src/engine/pauses.ts';
 import { planTasks } from '../../src/engine/task-plan.ts';
+import { discover } from '../../src/io/discovery.ts';
 import { realFiles, type Files } from '../../src/io/files.ts';
-import { discover } from '../../src/io/task-directory.ts';
 import { started } from '../report/rig.ts';
 import { errno, makeClaim, makeMachine, type Machine } from './machine.ts';
 

@@ -7,7 +7,7 @@ import { markerOf, type Task } from '../../src/core/task.ts';
 import { Arrivals } from '../../src/engine/arrivals.ts';
 import { identityOf, lookAtArrivals } from '../../src/engine/first-look.ts';
 import { READY, Standings } from '../../src/engine/standings.ts';
-import { discover } from '../../src/io/task-directory.ts';
+import { discover } from '../../src/io/discovery.ts';
 import { started } from '../report/rig.ts';
 import { makeMachine } from './machine.ts';
 

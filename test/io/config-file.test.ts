@@ -7,7 +7,7 @@ import { describe, test, type TestContext } from 'node:test';
 import { configFileFor, type ConfigChoice } from '../../src/commands/config-file.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { CONFIG_FILES } from '../../src/core/task.ts';
-import { discover } from '../../src/io/task-directory.ts';
+import { discover } from '../../src/io/discovery.ts';
 import { realFiles } from '../../src/io/files.ts';
 import { scratch } from '../rig/scratch.ts';
 

@@ -16,7 +16,8 @@ import { readHistory } from '../../src/io/earlier-attempts.ts';
 import { makePrivateDirectory } from '../../src/io/file-system.ts';
 import { CREATE, lookAt, type Files } from '../../src/io/files.ts';
 import { readLock } from '../../src/io/lock-file.ts';
-import { readPrompt, type TaskDirectory } from '../../src/io/task-directory.ts';
+import { readPrompt } from '../../src/io/prompt.ts';
+import type { TaskDirectory } from '../../src/io/task-directory.ts';
 import { HOST, tryClaim } from '../engine/machine.ts';
 import { SimDisk } from '../rig/sim-disk.ts';
 

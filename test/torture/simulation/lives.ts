@@ -19,8 +19,9 @@ import type { GatedChild } from '../../../src/io/child.ts';
 import { CodexListener } from '../../../src/io/codex.ts';
 import { readHistory, type History } from '../../../src/io/earlier-attempts.ts';
 import { LockDraft, readLock, type HeldLock } from '../../../src/io/lock-file.ts';
+import { readPrompt } from '../../../src/io/prompt.ts';
 import { RunningLog } from '../../../src/io/result-log.ts';
-import { lookAtState, readPrompt, type TaskDirectory } from '../../../src/io/task-directory.ts';
+import { lookAtState, type TaskDirectory } from '../../../src/io/task-directory.ts';
 import type { Observer } from './observer.ts';
 
 export interface Scene {
