@@ -9,7 +9,6 @@ import type {
   PauseReport,
   StatusReport,
   TaskStatus,
-  Wait,
   Worker,
 } from '../core/reports.ts';
 import { byNaturalOrder, markerOf, stateOf, type Task, type TaskState } from '../core/task.ts';
@@ -116,7 +115,6 @@ export class StatusReader {
       const path = resolve(cwd, label);
       watched.set(path, stampOf(await lookAt(files, path)));
     }
-    this.#stamps.wasRead(beganAtMs, watched);
     const counts: Record<TaskState, number> = { pending: 0, 'in-progress': 0, completed: 0, failed: 0 };
     const states = new Map<Task, TaskState>();
     const inProgress: Task[] = [];
@@ -128,11 +126,15 @@ export class StatusReader {
       if (detailed) states.set(task, state);
       if (state === 'in-progress') inProgress.push(task);
     }
-    const waits = detailed ? await this.#waits.look({ tasks, listings }, states) : new Map<Task, Wait>();
-    const statuses = await this.#inBatches([...states], async ([task, state]) => {
-      const waitsFor = waits.get(task);
-      return { ...(await this.#describe(task, state)), ...(waitsFor && { waitsFor }) };
-    });
+    const waits = detailed ? await this.#waits.look({ tasks, listings }, states) : undefined;
+    for (const [task, { refused: why }] of waits ?? [])
+      if (why !== undefined) watched.set(pathOf(task), stampOf(await lookAt(files, pathOf(task))));
+    // One that was written meanwhile is read again: no stamp is believed at the first reading.
+    this.#stamps.wasRead(beganAtMs, watched);
+    const statuses = await this.#inBatches([...states], async ([task, state]) => ({
+      ...(await this.#describe(task, state)),
+      ...waits?.get(task),
+    }));
     return {
       counts,
       total: tasks.length,

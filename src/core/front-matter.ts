@@ -55,6 +55,12 @@ export function wrongMatter(complaint: string): string {
   return `has front matter that does not hold: ${complaint}`;
 }
 
+/** The same, for a line that has named the task already: `3:1: there is no setting "prioritty"`. */
+export function refusalOf(label: string, why: string): string {
+  const beginning = wrongMatter(`${label}:`);
+  return why.startsWith(beginning) ? why.slice(beginning.length) : `it ${why}`;
+}
+
 function startOf(bytes: Buffer): number {
   const isMarked = bytes.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
   return isMarked ? BYTE_ORDER_MARK.length : 0;

@@ -15,6 +15,8 @@ export interface TaskStatus {
   readonly state: TaskState;
   /** For a pending task that comes after others. */
   readonly waitsFor?: Wait;
+  /** For a pending task whose front matter every run refuses, whatever its options: the end of "It …". */
+  readonly refused?: string;
   /** For a task in progress: who holds it, since when (ISO time), and the last heartbeat (ISO time). */
   readonly holder?: Holder;
   readonly attempt?: number;

@@ -1,6 +1,6 @@
-/** What pending tasks wait for, as far as it can be told without running them. */
+/** What pending tasks wait for, or what is wrong with them, as far as it can be told without running them. */
 import { UsageError } from '../core/errors.ts';
-import type { Wait } from '../core/reports.ts';
+import type { TaskStatus, Wait } from '../core/reports.ts';
 import type { Task, TaskState } from '../core/task.ts';
 import type { Files } from '../io/files.ts';
 import { readMatter, thoseWithMatter } from '../io/task-matter.ts';
@@ -11,21 +11,29 @@ export class Waits {
   readonly #files: Files;
   /** What each pending task says that it comes after, by its path: read once, however often somebody looks. */
   readonly #said = new Map<string, readonly string[]>();
+  /** Of those that every run refuses, what is wrong with them. They are read again at every look: they are there to be put right. */
+  readonly #refused = new Map<string, string>();
 
   constructor(files: Files) {
     this.#files = files;
   }
 
   /** `states` has every task that is known. */
-  async look(known: Known, states: ReadonlyMap<Task, TaskState>): Promise<ReadonlyMap<Task, Wait>> {
+  async look(
+    known: Known,
+    states: ReadonlyMap<Task, TaskState>,
+  ): Promise<ReadonlyMap<Task, Pick<TaskStatus, 'waitsFor' | 'refused'>>> {
     const pending = known.tasks.filter((task) => states.get(task) === 'pending');
-    const unread = pending.filter((task) => !this.#said.has(pathOf(task)));
+    const unread = pending.filter((task) => !this.#said.has(pathOf(task)) || this.#refused.has(pathOf(task)));
+    this.#refused.clear();
     for (const task of unread) this.#said.set(pathOf(task), []);
     await together(await thoseWithMatter(unread), (task) => this.#read(task));
     const names = new AfterNames(known);
     const open = new Map<ReadonlySet<Task>, readonly Task[]>();
-    const waits = new Map<Task, Wait>();
+    const waits = new Map<Task, Pick<TaskStatus, 'waitsFor' | 'refused'>>();
     for (const task of pending) {
+      const refused = this.#refused.get(pathOf(task));
+      if (refused !== undefined) waits.set(task, { refused });
       const groups: (readonly Task[])[] = [];
       for (const name of this.#said.get(pathOf(task)) ?? []) {
         const set = await meantBy(names, task, name);
@@ -34,14 +42,15 @@ export class Waits {
         open.set(set, left);
         groups.push(left);
       }
-      const wait = waitFor(task, groups, states);
-      if (wait) waits.set(task, wait);
+      const waitsFor = waitFor(task, groups, states);
+      if (waitsFor) waits.set(task, { waitsFor });
     }
     return waits;
   }
 
   async #read(task: Task): Promise<void> {
     const read = await readMatter(this.#files, task);
+    if (read.kind === 'refused') this.#refused.set(pathOf(task), read.why);
     this.#said.set(pathOf(task), (read.kind === 'read' && read.says.after?.value) || []);
   }
 }

@@ -1,5 +1,6 @@
 /** What `status` says: the table, a line for each task with `--detailed`, or one JSON document. */
 import { formatDuration } from '../core/duration.ts';
+import { refusalOf } from '../core/front-matter.ts';
 import { pauseFields } from '../core/pause.ts';
 import type { StatusReport, TaskStatus, Worker } from '../core/reports.ts';
 import { headline, printable, shellPath } from '../core/printable.ts';
@@ -118,6 +119,8 @@ function taskLine(status: TaskStatus, { paint, now }: StatusView): string {
 }
 
 function detailOf(status: TaskStatus, now: Date): string {
+  if (status.refused !== undefined)
+    return `refused: ${headline(refusalOf(status.task.label, status.refused))}`;
   if (status.waitsFor) return describeWait(status.waitsFor);
   if (status.state !== 'in-progress') return headline(status.reason ?? status.checked ?? '');
   const ago = (iso: string) => formatDuration(now.getTime() - Date.parse(iso));

@@ -42,6 +42,7 @@ test('the document of status --json has the fields that its documentation shows,
   const bench = await makeBench(t, puppets.env);
   for (const name of ['a.md', 'b.md', 'c.md']) await bench.write(name, `Do ${name}.\n`);
   await bench.write('d.md', '---\nafter: c.md\n---\nDo it.\n');
+  await bench.write('e.md', '---\nprioritty: 5\n---\nDo it.\n');
   await bench.write('empty.md', '');
   const run = bench.start(['--verify', 'true']);
   await work(await puppets.nextCall());
@@ -64,6 +65,7 @@ test('the document of status --json has the fields that its documentation shows,
       ['b.md', 'failed', undefined],
       ['c.md', 'in-progress', undefined],
       ['d.md', 'pending', undefined],
+      ['e.md', 'pending', undefined],
     ],
   );
   assert.deepEqual(
@@ -75,6 +77,22 @@ test('the document of status --json has the fields that its documentation shows,
   await work(await puppets.nextCall());
   assert.equal((await run.ended()).code, 1);
   assert.deepEqual((await statusJson(bench)).workers, []);
+});
+
+test('a task that every run refuses says what is wrong with it, until that is put right', async (t) => {
+  const bench = await makeBench(t);
+  const matter = (setting: string) => `---\nmodel: o4\n${setting}\n---\nDo it.\n`;
+  await bench.write('typo.md', matter('prioritty: 5'));
+  await bench.write('no-end.md', '---\nmodel: o4\nDo it.\n');
+  const { stdout } = await bench.run(['status', '--detailed']);
+  assert.match(stdout, /^Pending {6}\S*typo\.md: refused: 3:1: there is no setting "prioritty"/m);
+  assert.match(stdout, /^Pending {6}\S*no-end\.md: refused: .*has no end/m);
+  const watch = bench.start(['status', '--watch', '--interval', '0.05', '--detailed']);
+  await watch.says(/typo\.md: refused: 3:1/);
+  await bench.write('typo.md', matter('priority: 5'));
+  await watch.says(/typo\.md\n/);
+  watch.kill('SIGINT');
+  await watch.ended();
 });
 
 test('in a pipe status --watch says each change once, and ends with Ctrl-C or when nobody reads', async (t) => {
