@@ -10,11 +10,11 @@ export function describeSpent({ attempts, usage }: Spent): string {
   return `${plural(attempts, 'attempt')} so far${tokens}`;
 }
 
-/** How fast it goes, as parts of a line: of the directory in the last hour, and so how long what is left may take. */
+/** How long what is left may take, and how fast it goes, as parts of a line: of the directory in the last hour. */
 export function describePace({ etaMs, ...pace }: Pace, left: number): string[] {
   return [
-    ...perHour(pace),
     ...(etaMs === undefined ? [] : [`about ${formatDuration(etaMs)} for the ${left} left`]),
+    ...perHour(pace),
   ];
 }
 

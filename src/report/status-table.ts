@@ -47,12 +47,14 @@ export function overview(report: StatusReport, { paint }: StatusView): string[] 
   return [...pauses, ...statusTable(report)];
 }
 
-/** Who works here, what was spent, and how fast it goes. */
+/** How long yet, who works here, and what was spent: each on a line of its own, of which an edge cuts off what matters least. */
 export function work({ workers, spent, pace, counts }: StatusReport): string[] {
   const left = counts.pending + counts['in-progress'];
+  const howFast = spent.attempts > 0 ? describePace(pace, left) : [];
   return [
+    ...(howFast.length > 0 ? [howFast.join(' · ')] : []),
     ...(workers.length > 0 ? [describeWorkers(workers)] : []),
-    ...(spent.attempts > 0 ? [[describeSpent(spent), ...describePace(pace, left)].join(' · ')] : []),
+    ...(spent.attempts > 0 ? [describeSpent(spent)] : []),
   ];
 }
 

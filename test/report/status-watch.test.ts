@@ -59,6 +59,23 @@ test('a picture has the size of its terminal: what runs and what failed stays, w
   assert.equal(small.length, 4);
 });
 
+test('how long yet is there in every width, and of what was spent the cached tokens and the output go first', () => {
+  const usage = { input: 123_456_789, cached: 98_765_432, output: 1_234_567 };
+  const busy: StatusReport = {
+    ...report([running('r.md')]),
+    spent: { attempts: 1_234, usage },
+    pace: { etaMs: 5_025_000, tasksPerHour: 123, tokensPerHour: 51_200_000 },
+  };
+  const last = (columns: number) => picture(busy, VIEW, { columns, rows: 24 }).split('\n').slice(-2);
+  const howFast = 'about 1h 23m for the 1 left · 123 tasks/h · 51.20M tokens/h';
+  const spent = '1234 attempts so far · tokens: 123.46M in (98.77M cached), 1.23M out';
+  for (const columns of [80, 100]) assert.deepEqual(last(columns), [howFast, spent]);
+  assert.deepEqual(last(45), [
+    'about 1h 23m for the 1 left · 123 tasks/h · …',
+    '1234 attempts so far · tokens: 123.46M in (9…',
+  ]);
+});
+
 test('in a pipe there is a block for each change, and none for the time that passes', () => {
   const said: string[] = [];
   const show = createStatusWatch({
