@@ -98,7 +98,7 @@ export const ACTIONS: Actions = {
     const invocation = await located(typed);
     const { paths, bag, env, cwd } = invocation;
     const { match, dryRun } = retryOptions(bag);
-    const request = runInvocation(invocation);
+    const request = runInvocation({ ...invocation, bag: { ...bag, dryRun: false } }); // that one only lists
     const { options } = request;
     if (!dryRun) await checkWritable(invocation.directories);
     const which = { paths, cwd, patterns: options.patterns, ...(match !== undefined && { match }) };
@@ -231,7 +231,7 @@ async function runTasks(
 ): Promise<number> {
   const { paths, env, cwd } = invocation;
   const { options, settings } = request;
-  if (options.mode !== 'dry-run') {
+  if (!options.dryRun) {
     checkOpenFiles(options.concurrency);
     await checkWritable(invocation.directories);
   }
@@ -243,7 +243,7 @@ async function runTasks(
     );
   await checkReportFiles(request.reports, { paths, cwd, patterns: options.patterns });
   const terminal = openTerminal(env);
-  if (options.mode === 'danger-full-access' && !request.yes)
+  if (options.mode === 'danger-full-access' && !options.dryRun && !request.yes)
     await confirmDanger(invocation, options, settings);
   const reporter = openRunReporter(request, paths, terminal);
   const version = packageVersion();

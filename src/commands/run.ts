@@ -1,4 +1,4 @@
-/** `codex-worker [run]`: works through the tasks, or with `--mode dry-run` says what it would do. */
+/** `codex-worker [run]`: works through the tasks, or with `--dry-run` says what it would do. */
 import { randomBytes } from 'node:crypto';
 import type { Controls } from '../core/controls.ts';
 import type { DispatchEnd, RunEvent, RunSummary } from '../core/event.ts';
@@ -67,7 +67,7 @@ export async function run(
   if (interrupted !== undefined) return interrupted;
   const discovery = await discover(world.files, paths, options.patterns, cwd);
   if (options.watch) refuseToWatchFiles(discovery);
-  if (options.mode === 'dry-run') return dryRun(world, request, discovery, emit);
+  if (options.dryRun) return dryRun(world, request, discovery, emit);
   const codex = await findCodex(request.env, cwd);
   // What takes long is begun early, and goes on while the directories are looked at.
   const threads = new Threads((message) => emit({ kind: 'notice', message }));
@@ -120,7 +120,7 @@ async function verifyBaseline(
   emit: (event: RunEvent) => void,
 ): Promise<number | undefined> {
   const { verify, workingDirectory } = options;
-  if (!verify?.first || options.mode === 'dry-run') return undefined;
+  if (!verify?.first || options.dryRun) return undefined;
   await findCodex(env, cwd); // without which it would be in vain
   return verifyFirst(world, { verify, workingDirectory, env }, (message) =>
     emit({ kind: 'notice', message }),
@@ -365,7 +365,6 @@ async function dryRun(
     const outcome = await whatItWouldBe(world.files, task, options);
     if (outcome.kind === 'would') {
       const { settings, own = {} } = outcome.order;
-      // Without a mode of the task's own it is that of the real run; the safest one stands for it here.
       const command = [codex.launcher, ...codexArguments(settings)];
       emit({ kind: 'dry-run', task, command, promptBytes: outcome.promptBytes, settings: own });
     } else {

@@ -75,6 +75,7 @@ const RUN: CommandRow = {
     'Work through task files with the Codex CLI: in parallel, from any number of terminals, through crashes.',
   takesPaths: true,
   options: [
+    { flags: '--dry-run', description: 'Show what would be run, and with what; run nothing' },
     ...SETTING_NAMES.map(settingOption),
     {
       flags: '--trust-tasks',
@@ -96,7 +97,7 @@ const RUN: CommandRow = {
     'codex-worker                                         every *.md here; agents may only read',
     'codex-worker tasks/ -c 8 --mode workspace-write      eight at once, which may edit files here',
     'codex-worker bug-*.md -c 5 -r 2 -t 30m               two retries; half an hour for an attempt',
-    'codex-worker tasks/ --mode dry-run                   show what would be run',
+    'codex-worker tasks/ --dry-run                        show what would be run',
     'codex-worker tasks/ -C ../app -m inherit             in ../app, with the model Codex is set to',
     'codex-worker tasks/ -o results.json                  also a file with the results, for a script',
     'codex-worker tasks/ --notify https://ntfy.sh/mine    post the end, a pause, a stop',
@@ -125,7 +126,7 @@ const STATUS: CommandRow = {
 };
 
 /** What a retry has decided already. */
-const NOT_OF_A_RETRY = /--(?:no-retry-failed|rerun-)/;
+const NOT_OF_A_RETRY = /--(?:no-retry-failed|rerun-|dry-run)/;
 
 const RETRY: CommandRow = {
   usage: 'retry [paths…] [--failed] [--match <text>] [options of run]',

@@ -3,8 +3,11 @@ import leven from 'leven';
 import { parseDuration } from './duration.ts';
 import { UsageError } from './errors.ts';
 
-export const MODES = ['dry-run', 'read-only', 'workspace-write', 'danger-full-access'] as const;
-type Mode = (typeof MODES)[number];
+/** What agents may do, from the least. */
+export const AGENT_MODES = ['read-only', 'workspace-write', 'danger-full-access'] as const;
+export type AgentMode = (typeof AGENT_MODES)[number];
+export const DEFAULT_MODE: AgentMode = 'read-only';
+export const MODES = ['dry-run', ...AGENT_MODES] as const;
 export const APPROVALS = ['never', 'on-request', 'on-failure', 'untrusted'] as const;
 type Approval = (typeof APPROVALS)[number];
 export const ORPHANS = ['end', 'wait'] as const;
@@ -24,7 +27,10 @@ export interface RunOptions {
   readonly patterns: readonly string[];
   /** `inherit` leaves the choice to Codex's own configuration. */
   readonly model: string;
-  readonly mode: Mode;
+  /** In a dry run that which a real one would have. */
+  readonly mode: AgentMode;
+  /** Nothing is run; what would be is shown. */
+  readonly dryRun: boolean;
   readonly concurrency: number;
   readonly timeoutMs?: number;
   readonly retries: number;

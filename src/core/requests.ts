@@ -8,7 +8,16 @@ import type { RunOptions } from './options.ts';
 import { headline } from './printable.ts';
 import { reportFiles, runReportFiles, type ReportFile } from './report-files.ts';
 import { optionOf, SETTING_NAMES, type SettingName, type SettingValues } from './settings.ts';
-import { findSettings, givenIn, namedFrom, settingValue, type Places, type Settings } from './sources.ts';
+import {
+  agentMode,
+  findSettings,
+  givenIn,
+  namedFrom,
+  settingValue,
+  type AgentModeFound,
+  type Places,
+  type Settings,
+} from './sources.ts';
 
 /** The arguments of one command, and where it was called. */
 export interface Invocation extends Places {
@@ -35,9 +44,17 @@ export interface RunInvocation {
 
 export function runInvocation(invocation: Invocation): RunInvocation {
   const { bag, cwd } = invocation;
-  const settings = findSettings(invocation, new Date());
-  const options = runOptions(settings, cwd, flag(bag, 'trustTasks'));
-  refuseContradictions(bag, settings);
+  const now = new Date();
+  const settings = findSettings(invocation, now);
+  const agents = agentMode(invocation, now);
+  const options: RunOptions = {
+    ...runOptions(settings, cwd, flag(bag, 'trustTasks')),
+    ...configNote({ ...settings, sources: { ...settings.sources, mode: agents.source } }),
+    mode: agents.mode,
+    dryRun: settings.values.mode === 'dry-run' || flag(bag, 'dryRun'),
+  };
+  refuseContradictions(bag, settings, agents);
+  if (options.dryRun) refuseInDryRun(bag, settings);
   const file = text(bag, 'outputJson');
   if (file === '' || file === '-')
     throw new UsageError(
@@ -55,7 +72,11 @@ export function runInvocation(invocation: Invocation): RunInvocation {
   };
 }
 
-function runOptions(settings: Settings, cwd: string, trustTasks: boolean): RunOptions {
+function runOptions(
+  settings: Settings,
+  cwd: string,
+  trustTasks: boolean,
+): Omit<RunOptions, 'mode' | 'dryRun' | 'config'> {
   const { values } = settings;
   const {
     timeout: timeoutMs,
@@ -69,7 +90,6 @@ function runOptions(settings: Settings, cwd: string, trustTasks: boolean): RunOp
   return {
     patterns: values.pattern,
     model: values.model,
-    mode: values.mode,
     concurrency: values.concurrency,
     retries: values.retries,
     approval: values.approval,
@@ -85,7 +105,6 @@ function runOptions(settings: Settings, cwd: string, trustTasks: boolean): RunOp
     budget: budget(values),
     given: givenIn(settings),
     trustTasks,
-    ...configNote(settings),
     verifyTimeoutMs: values['verify-timeout'],
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(cleanupStaleMs !== undefined && { cleanupStaleMs }),
@@ -152,7 +171,7 @@ function refuseOptionsWithoutTheirs({ values, sources }: Settings, trustTasks: b
 }
 
 /** Two wishes that cannot both come true. Wishes that merely overlap, like `--json --quiet`, are granted. */
-function refuseContradictions(bag: OptionBag, settings: Settings): void {
+function refuseContradictions(bag: OptionBag, settings: Settings, agents: AgentModeFound): void {
   const { values, sources } = settings;
   const named = (name: SettingName) => namedFrom(name, sources[name]);
   if (flag(bag, 'quiet') && flag(bag, 'verbose'))
@@ -168,30 +187,34 @@ function refuseContradictions(bag: OptionBag, settings: Settings): void {
       `${named('wait')} and ${named('watch')} contradict each other`,
       'with --watch a run stays until it is told to end; --wait ends when nothing is left',
     );
-  if (values['expect-changes'] && values.mode === 'read-only')
+  if (values['expect-changes'] && agents.mode === 'read-only')
     throw new UsageError(
-      `${named('expect-changes')} contradicts ${named('mode')} read-only, in which an agent can change nothing`,
+      `${named('expect-changes')} contradicts ${namedFrom('mode', agents.source)} read-only, in which an agent can change nothing`,
       'add --mode workspace-write',
     );
-  if (values.mode !== 'dry-run') return;
-  const why = `${named('mode')} dry-run changes nothing`;
+}
+
+/** What was typed for a run that does something. */
+function refuseInDryRun(bag: OptionBag, { values, sources }: Settings): void {
+  const dryRun = flag(bag, 'dryRun') ? '--dry-run' : `${namedFrom('mode', sources.mode)} dry-run`;
+  const why = `${dryRun} changes nothing`;
   for (const name of ['wait', 'watch'] as const)
     if (sources[name].kind === 'option' && values[name])
-      throw new UsageError(`--${name} contradicts ${named('mode')} dry-run: ${why}`, 'leave one of them out');
+      throw new UsageError(`--${name} contradicts ${dryRun}: ${why}`, 'leave one of them out');
   // In a file it is meant for the runs that do something.
   if (sources['cleanup-stale'].kind === 'option')
     throw new UsageError(
-      `--cleanup-stale contradicts ${named('mode')} dry-run: ${why}`,
+      `--cleanup-stale contradicts ${dryRun}: ${why}`,
       'codex-worker clean --dry-run shows what would be cleaned',
     );
   if (list(bag, 'report').length > 0)
     throw new UsageError(
-      `--report contradicts --mode dry-run: ${why} and has no results`,
+      `--report contradicts ${dryRun}: ${why} and has no results`,
       'codex-worker report tells of what was run before',
     );
   if (text(bag, 'outputJson') !== undefined)
     throw new UsageError(
-      `--output-json contradicts ${named('mode')} dry-run: ${why} and has no results`,
+      `--output-json contradicts ${dryRun}: ${why} and has no results`,
       '--json prints what would be run',
     );
 }

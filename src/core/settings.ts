@@ -34,8 +34,8 @@ const SETTINGS = {
   },
   mode: {
     ...type.oneOf('<mode>', given.MODES),
-    description: 'dry-run, read-only, workspace-write or danger-full-access',
-    default: 'read-only',
+    description: 'read-only, workspace-write or danger-full-access; dry-run is as --dry-run',
+    default: given.DEFAULT_MODE,
     inTask: 'mode',
   },
   concurrency: {

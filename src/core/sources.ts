@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { bagKeyOf, type OptionBag } from './arguments.ts';
 import type { ConfigFile } from './config-file.ts';
 import { UsageError } from './errors.ts';
-import { quoted } from './options.ts';
+import { DEFAULT_MODE, quoted, type AgentMode } from './options.ts';
 import type { SettingKind } from './setting-types.ts';
 import {
   optionOf,
@@ -52,6 +52,25 @@ export function settingValue<Name extends SettingName>(
   now: Date,
 ): SettingValues[Name] {
   return findSetting(name, places, now).value as SettingValues[Name];
+}
+
+export interface AgentModeFound {
+  readonly mode: AgentMode;
+  readonly source: Source;
+}
+
+/**
+ * The mode that agents have, and where it is said. `dry-run` says nothing of that: then it is what holds without it, so that
+ * a dry run shows what the same run would do without.
+ */
+export function agentMode(places: Places, now: Date): AgentModeFound {
+  const { env, cwd, file } = places;
+  const below = { bag: {}, cwd, ...(file && { file }) };
+  for (const each of [places, { ...below, env }, { ...below, env: {} }]) {
+    const { value, source } = findSetting('mode', each, now);
+    if (value !== 'dry-run') return { mode: value as AgentMode, source };
+  }
+  return { mode: DEFAULT_MODE, source: { kind: 'default' } };
 }
 
 /** The names whose values win over what a task says for itself: those from an option or the environment. */

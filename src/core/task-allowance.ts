@@ -5,9 +5,9 @@
  */
 import { formatDuration } from './duration.ts';
 import { UsageError } from './errors.ts';
-import type { RunOptions, Verify } from './options.ts';
+import { AGENT_MODES, type AgentMode, type RunOptions, type Verify } from './options.ts';
 import { headline } from './printable.ts';
-import { AGENT_MODES, type AgentMode, type Said, type TaskSettings } from './task-settings.ts';
+import type { Said, TaskSettings } from './task-settings.ts';
 
 /** What an attempt works with. */
 export interface Allowance {
@@ -22,8 +22,6 @@ export interface Allowance {
   readonly expectChanges: boolean;
 }
 
-/** A dry run has no mode for its agents: the safest one stands for it. */
-const modeOf = ({ mode }: RunOptions): AgentMode => (mode === 'dry-run' ? 'read-only' : mode);
 const rank = (mode: AgentMode) => AGENT_MODES.indexOf(mode);
 
 /** `label` names the task's file in complaints. Throws UsageError for what the run does not allow. */
@@ -56,9 +54,8 @@ function least(a: number | undefined, b: number | undefined): number | undefined
 }
 
 function allowedMode(label: string, said: Said<AgentMode> | undefined, options: RunOptions): AgentMode {
-  const own = modeOf(options);
+  const { mode: own } = options;
   if (!said || rank(said.value) <= rank(own)) return said?.value ?? own;
-  if (options.mode === 'dry-run') return said.value; // it says what is asked for; of what run it does not know
   const where = `${label}:${said.at}: mode`;
   // It is confirmed by a person, for a run: no file can stand for that.
   if (said.value === 'danger-full-access')
@@ -98,8 +95,7 @@ function allowedExpectation(
   const said = says['expect-changes'];
   const ofRun = options.expectChanges && (!said || options.given.includes('expect-changes'));
   const expected = ofRun || said?.value === true;
-  const isKnown = options.mode !== 'dry-run' || says.mode !== undefined;
-  if (!expected || mode !== 'read-only' || !isKnown) return expected;
+  if (!expected || mode !== 'read-only') return expected;
   const at = (says.mode ?? said)?.at;
   if (at === undefined) return expected;
   throw new UsageError(

@@ -1,13 +1,10 @@
 /** What a task may say for itself in its front matter: every value checked, and nothing decided yet. */
 import { UsageError } from './errors.ts';
 import * as check from './options.ts';
-import type { RunOptions } from './options.ts';
+import type { AgentMode } from './options.ts';
 import { type, type SettingType } from './setting-types.ts';
 import { SETTING_NAMES, settingRow } from './settings.ts';
 import { textsIn } from './sources.ts';
-
-export type AgentMode = Exclude<RunOptions['mode'], 'dry-run'>;
-export const AGENT_MODES = check.MODES.filter((mode) => mode !== 'dry-run');
 
 /** A value, and `line:column` of where the task says it. */
 export interface Said<T> {
@@ -42,7 +39,7 @@ interface TaskRow extends SettingType<unknown> {
 
 /** What is only a task's to say, or is something else than for a run. */
 const OF_TASKS: Readonly<Partial<Record<string, TaskRow>>> = {
-  mode: { ...type.oneOf('<mode>', AGENT_MODES), description: 'What its agent may do' },
+  mode: { ...type.oneOf('<mode>', check.AGENT_MODES), description: 'What its agent may do' },
   cwd: {
     kind: 'text',
     read: check.directoryName,

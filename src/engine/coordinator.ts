@@ -519,7 +519,7 @@ export class Coordinator {
 
   #order(task: Task, own: Extract<OwnRead, { kind: 'allowed' }>): AttemptOrder {
     const { options, codex, codexVersion, run, by } = this.#deps;
-    if (options.mode === 'dry-run') throw new InvariantError('a dry run has no attempts');
+    if (options.dryRun) throw new InvariantError('a dry run has no attempts');
     const { takeoverAfterMs } = options;
     const prior = this.#priors.get(task);
     const budget = this.#deps.ceilings.budgetOf(task);

@@ -158,11 +158,13 @@ class ConsoleReporter {
     this.#unlessQuiet(
       bold(plural(total, 'task')) +
         (parts.length > 0 ? ` (${parts.join(', ')})` : '') +
-        dim(` · ${model} · ${options.mode} · ${options.concurrency} at once · ${headline(codex, 60)}`),
+        dim(
+          ` · ${model} · ${options.mode}${options.dryRun ? ' (dry run)' : ''} · ${options.concurrency} at once · ${headline(codex, 60)}`,
+        ),
     );
     const rules = describeRules(options);
     if (rules !== '') this.#unlessQuiet(dim(rules));
-    if (options.approval !== 'never' && options.mode !== 'dry-run')
+    if (options.approval !== 'never' && !options.dryRun)
       this.#unlessQuiet(
         dim(`approval ${options.approval}: codex exec cannot ask a human, so approval requests are declined`),
       );
@@ -252,7 +254,7 @@ class ConsoleReporter {
 
   #finished(summary: RunSummary): void {
     for (const line of this.#awaitingRetry.values()) this.#unlessQuiet(line);
-    if (this.#run?.mode === 'dry-run')
+    if (this.#run?.dryRun)
       return this.#say(`${plural(this.#wouldRun, 'task')} would be run; nothing was changed.`);
     this.#unlessQuiet('');
     this.#say(this.#summaryLine(summary));

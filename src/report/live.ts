@@ -54,7 +54,7 @@ export class Live {
 
   note(event: RunEvent): void {
     this.#state.note(event, performance.now());
-    if (event.kind === 'run-started' && event.options.mode !== 'dry-run') this.#begin();
+    if (event.kind === 'run-started' && !event.options.dryRun) this.#begin();
     if (event.kind === 'run-finished') this.close();
     this.#change();
   }

@@ -88,7 +88,7 @@ export class Notifier {
   }
 
   #started({ run, options, total, states }: Extract<RunEvent, { kind: 'run-started' }>): void {
-    if (options.mode === 'dry-run') return;
+    if (options.dryRun) return;
     this.#run = run;
     const isOver =
       (options.rerunCompleted ? 0 : states.completed) + (options.retryFailed ? 0 : states.failed);

@@ -228,6 +228,12 @@ const MISTAKES: readonly Mistake[] = [
     hint: '--json prints what would be run',
   },
   {
+    name: 'a dry run by its flag that is to have a report',
+    args: ['--dry-run', '--report', 'report.html'],
+    says: '--report contradicts --dry-run: --dry-run changes nothing and has no results',
+    hint: 'codex-worker report tells of what was run before',
+  },
+  {
     name: 'full access without a terminal to ask on',
     args: ['--mode', 'danger-full-access'],
     says: '--mode danger-full-access asks first, and there is no terminal to ask on',

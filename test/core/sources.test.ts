@@ -217,12 +217,43 @@ describe('wishes that contradict each other are named with their places', () => 
 
 test('what a file says for runs of another kind is no contradiction', () => {
   const file = { 'cleanup-stale': '1h', 'verify-timeout': '1m', 'verify-first': true, since: '12h' };
-  assert.equal(run({ options: { mode: 'dry-run' }, file }).options.mode, 'dry-run');
+  assert.equal(run({ options: { mode: 'dry-run' }, file }).options.dryRun, true);
   assert.equal(run({ file }).options.verify, undefined);
   assert.match(
     complaint(() => run({ options: { verifyFirst: true } })),
     /^--verify-first means nothing without --verify$/,
   );
+});
+
+describe('a dry run has the mode that the same run would have without it', () => {
+  const file = { mode: 'workspace-write' };
+  const env = { CODEX_WORKER_MODE: 'danger-full-access' };
+  const [flag, mode] = [{ dryRun: true }, { mode: 'dry-run' }];
+  const rows: readonly (readonly [Said, mode: string, from: string])[] = [
+    [{ options: flag }, 'read-only', 'nothing'],
+    [{ options: mode }, 'read-only', 'nothing'],
+    [{ options: flag, file }, 'workspace-write', 'the file'],
+    [{ options: mode, file }, 'workspace-write', 'the file'],
+    [{ options: flag, file, env }, 'danger-full-access', 'the environment'],
+    [{ options: mode, file, env }, 'danger-full-access', 'the environment'],
+    [{ options: { ...flag, mode: 'read-only' }, file, env }, 'read-only', 'the option'],
+    [{ env: { CODEX_WORKER_MODE: 'dry-run' }, file }, 'workspace-write', 'the file below the environment'],
+    [{ file: { mode: 'dry-run' } }, 'read-only', 'nothing else than a file that asks for a dry run'],
+  ];
+  for (const [said, expected, from] of rows)
+    test(`that of ${from}: ${JSON.stringify(said.options ?? {})}`, () => {
+      const { options } = run(said);
+      assert.deepEqual([options.mode, options.dryRun], [expected, true]);
+      if (from === 'the file') assert.deepEqual(options.config?.settings, ['mode']);
+    });
+
+  test('and what contradicts that mode contradicts the dry run', () => {
+    assert.match(
+      complaint(() => run({ options: { ...mode, expectChanges: true } })),
+      /^--expect-changes contradicts --mode read-only/,
+    );
+    assert.equal(run({ options: { ...mode, expectChanges: true }, file }).options.expectChanges, true);
+  });
 });
 
 test('what an option takes back is the default again, whatever the environment and the file say', () => {

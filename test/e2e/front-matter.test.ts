@@ -1,5 +1,6 @@
 /** What tasks say for themselves, in runs as a user starts them. */
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
 import { test } from 'node:test';
 import { makeBench, makeCodexBench } from '../rig/cli.ts';
 import { makePuppets, type Call } from '../rig/puppet.ts';
@@ -144,12 +145,37 @@ test('a dry run shows what is in force of what tasks say, in the order in which 
   await bench.write('a.md', withMatter('after: b.md\ntimeout: 30m\nmode: workspace-write'));
   await bench.write('b.md', withMatter('model: own'));
   await bench.write('c.md', withMatter('priority: 1'));
-  const { code, stdout } = await bench.run(['--mode', 'dry-run', '-t', '10m', '-m', 'given'], {
-    env: { CODEX_CMD: '/bin/true' },
-  });
+  const args = ['--dry-run', '--mode', 'workspace-write', '-t', '10m', '-m', 'given'];
+  const { code, stdout } = await bench.run(args, { env: { CODEX_CMD: '/bin/true' } });
   assert.equal(code, 0, stdout);
   assert.deepEqual(
     [...stdout.matchAll(/^(\w)\.md would|own settings: (.*)$/gm)].map(([, name, own]) => name ?? own),
     ['c', 'priority 1', 'b', 'model given', 'a', 'mode workspace-write, timeout 10m 00s, after b.md'],
   );
+});
+
+test('a dry run shows the mode that the run has, and refuses the tasks that it refuses', async (t) => {
+  const bench = await makeBench(t);
+  await bench.write('asks.md', withMatter('mode: workspace-write'));
+  await bench.write('plain.md', 'plain');
+  const env = { CODEX_CMD: '/bin/true' };
+  for (const dry of [['--dry-run'], ['--mode', 'dry-run']]) {
+    const low = await bench.run(dry, { env });
+    assert.equal(low.code, 1, low.stdout);
+    assert.match(low.stdout, /asks\.md was refused: .* workspace-write is above the read-only of this run/);
+    assert.match(low.stdout, /^plain\.md would be run .*\n.* -s read-only /m);
+
+    await bench.write('.codex-worker.yaml', 'mode: workspace-write\n');
+    const high = await bench.run(dry, { env });
+    assert.equal(high.code, 0, high.stdout);
+    assert.match(high.stdout, / workspace-write \(dry run\) /);
+    assert.match(high.stdout, /^settings: \.codex-worker\.yaml.*mode/m);
+    assert.equal(high.stdout.match(/ -s workspace-write /g)?.length, 2);
+    await rm(`${bench.tasks}/.codex-worker.yaml`);
+
+    const fromEnv = await bench.run(dry, { env: { ...env, CODEX_WORKER_MODE: 'danger-full-access' } });
+    assert.equal(fromEnv.code, 0, fromEnv.stderr); // and nobody is asked
+    assert.match(fromEnv.stdout, /^plain\.md would be run .*\n.* -s danger-full-access /m);
+  }
+  assert.deepEqual(await bench.ls(), ['asks.md', 'plain.md']);
 });

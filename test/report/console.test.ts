@@ -226,7 +226,7 @@ describe('the summary', () => {
 
   test('a dry run counts what would be run', () => {
     const event = EVERY_EVENT.find(({ kind }) => kind === 'dry-run') as RunEvent;
-    const { out } = said([started(1, { mode: 'dry-run' }), event, finished({ pending: 1 })], 'quiet');
+    const { out } = said([started(1, { dryRun: true }), event, finished({ pending: 1 })], 'quiet');
     assert.equal(
       out,
       "h.md would be run (prompt of 20 bytes)\n   codex exec -c 'x.api_key=***' -\n1 task would be run; nothing was changed.\n",

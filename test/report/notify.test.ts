@@ -79,7 +79,7 @@ test('what ends dispatch is told when nobody asked for it', () => {
 });
 
 test('of a dry run nothing is told', () => {
-  assert.deepEqual(told(started(1, { mode: 'dry-run' }), finished({})), []);
+  assert.deepEqual(told(started(1, { dryRun: true }), finished({})), []);
 });
 
 test('a text is one line that no terminal executes, whatever was said', () => {

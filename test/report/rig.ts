@@ -26,6 +26,7 @@ const OPTIONS: RunOptions = {
   given: [],
   orphans: 'end',
   trustTasks: false,
+  dryRun: false,
   verifyTimeoutMs: 600_000,
 };
 

@@ -311,5 +311,6 @@ const OPTIONS: RunOptions = {
   budget: { since: 0 },
   given: [],
   trustTasks: false,
+  dryRun: false,
   verifyTimeoutMs: 600_000,
 };
