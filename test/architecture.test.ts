@@ -35,7 +35,7 @@ const DOORS: Readonly<Record<string, string>> = {
   'cross-spawn': 'src/io/child.ts',
   'fs-extra': 'src/io/files.ts',
   split2: 'src/engine/listen.ts',
-  which: 'src/io/codex.ts',
+  which: 'src/io/codex-command.ts',
   leven: 'src/core/options.ts',
   yaml: 'src/io/yaml.ts',
   'log-update': 'src/report/screen.ts',

@@ -7,7 +7,7 @@ import { DEFAULT_MODEL } from '../core/options.ts';
 import { headline } from '../core/printable.ts';
 import type { DoctorCheck, DoctorReport } from '../core/reports.ts';
 import { runTool, type ToolResult } from '../io/child.ts';
-import { findCodex, type CodexCommand } from '../io/codex.ts';
+import { findCodex, type CodexCommand } from '../io/codex-command.ts';
 import { codexTool, TOOL_TIMEOUT_MS } from '../io/codex-tool.ts';
 import { checkFileSystem } from '../io/file-system.ts';
 import { realFiles } from '../io/files.ts';

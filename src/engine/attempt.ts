@@ -12,7 +12,9 @@ import { headline } from '../core/printable.ts';
 import { secretsIn } from '../core/secrets.ts';
 import { markerOf } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
-import { activityOf, CodexListener, judgeExit, type AgentEvent } from '../io/codex.ts';
+import { activityOf, type AgentEvent } from '../io/agent-event.ts';
+import { judgeExit } from '../io/codex-exit.ts';
+import { CodexListener } from '../io/codex-listener.ts';
 import { isCurrent, putResultAside, rawName, readHistory } from '../io/earlier-attempts.ts';
 import { createPrivate } from '../io/file-system.ts';
 import {

@@ -8,7 +8,7 @@ import type { Check } from '../core/outcome.ts';
 import { headline } from '../core/printable.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { changesSince, MOST_ENTRIES, type Changes } from '../io/changed-files.ts';
-import type { CodexListener } from '../io/codex.ts';
+import type { CodexListener } from '../io/codex-listener.ts';
 import { rawName } from '../io/earlier-attempts.ts';
 import { createPrivate } from '../io/file-system.ts';
 import { closeQuietly, CREATE_APPEND } from '../io/files.ts';

@@ -7,7 +7,7 @@ import type { ClaimRecord, PromptSource } from '../core/claim.ts';
 import { errnoOf, isErrno, isStorageError } from '../core/errors.ts';
 import type { EnvironmentProblem } from '../core/failure.ts';
 import { spawnBehindGate, type GatedChild } from '../io/child.ts';
-import { codexArguments } from '../io/codex.ts';
+import { codexArguments } from '../io/codex-arguments.ts';
 import type { History } from '../io/earlier-attempts.ts';
 import { createPrivate } from '../io/file-system.ts';
 import { closeQuietly, lookAt, removeIfThere } from '../io/files.ts';

@@ -16,7 +16,7 @@ import { completedAs, NO_USAGE, type Check, type Outcome, type Usage } from '../
 import { backoffMs, rateLimitMs } from '../core/retry.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { GatedChild } from '../io/child.ts';
-import type { CodexListener } from '../io/codex.ts';
+import type { CodexListener } from '../io/codex-listener.ts';
 import { putAside, type History } from '../io/earlier-attempts.ts';
 import type { HeldLock } from '../io/lock-file.ts';
 import { isUnchanged } from '../io/prompt.ts';

@@ -14,7 +14,7 @@ import type { RunOptions } from '../core/options.ts';
 import { NO_USAGE, type Outcome } from '../core/outcome.ts';
 import { markerOf, type Refusal, type Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
-import type { CodexCommand } from '../io/codex.ts';
+import type { CodexCommand } from '../io/codex-command.ts';
 import { inTurns } from '../io/files.ts';
 import type { Listing, TaskDirectory } from '../io/task-directory.ts';
 import type { Arrival, Arrivals } from './arrivals.ts';

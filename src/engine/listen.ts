@@ -9,8 +9,9 @@ import { pipeline } from 'node:stream/promises';
 import split from 'split2';
 import { isErrno, isStorageError } from '../core/errors.ts';
 import { SecretFilter } from '../core/secrets.ts';
+import type { AgentEvent } from '../io/agent-event.ts';
 import type { GatedChild } from '../io/child.ts';
-import type { AgentEvent, CodexListener } from '../io/codex.ts';
+import type { CodexListener } from '../io/codex-listener.ts';
 import type { Files } from '../io/files.ts';
 
 /** Longest line that is looked at. Codex cuts the output of a command far below this. */

@@ -3,7 +3,8 @@ import type { ClaimId } from '../core/claim.ts';
 import type { AgentActivity } from '../core/event.ts';
 import type { Verify } from '../core/options.ts';
 import type { Task } from '../core/task.ts';
-import type { CodexCommand, CodexSettings } from '../io/codex.ts';
+import type { CodexSettings } from '../io/codex-arguments.ts';
+import type { CodexCommand } from '../io/codex-command.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
 import type { TaskBudget } from './ceilings.ts';
 

@@ -1,7 +1,7 @@
 /** Ends an agent that has spent more than its task may: Codex prints no tokens before its turn ends, so its own file is looked at. */
 import { tokensIn } from '../core/spending.ts';
 import type { GatedChild } from '../io/child.ts';
-import type { CodexListener } from '../io/codex.ts';
+import type { CodexListener } from '../io/codex-listener.ts';
 import { usageOf } from './accounting.ts';
 import type { TaskBudget } from './ceilings.ts';
 import { tolerant } from './tolerant-look.ts';

@@ -5,7 +5,7 @@
  */
 import type { EnvironmentProblem } from '../core/failure.ts';
 import { headline } from '../core/printable.ts';
-import type { CodexListener } from '../io/codex.ts';
+import type { CodexListener } from '../io/codex-listener.ts';
 import { askSandbox } from '../io/codex-tool.ts';
 import type { AttemptOrder } from './order.ts';
 

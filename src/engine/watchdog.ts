@@ -10,7 +10,7 @@ import { formatDuration } from '../core/duration.ts';
 import { isStorageError } from '../core/errors.ts';
 import type { MonotonicClock } from '../core/ports.ts';
 import type { GatedChild } from '../io/child.ts';
-import type { CodexListener } from '../io/codex.ts';
+import type { CodexListener } from '../io/codex-listener.ts';
 import type { ProcessTable } from '../io/process-identity.ts';
 import type { RunningLog } from '../io/result-log.ts';
 import { whatItDoes } from '../io/what-it-does.ts';

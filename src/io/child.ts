@@ -21,12 +21,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChildIdentity, ClaimId } from '../core/claim.ts';
 import { errnoOf } from '../core/errors.ts';
 import type { ChildExit, EndReason } from '../core/outcome.ts';
-import { GATE_NAME } from './codex.ts';
 import type { ProcessTable } from './process-identity.ts';
 import { COOKIE, LADDER, signalGroup, sweep } from './sweep.ts';
 
 /** After exit, how long the output pipes may stay open before they are closed on whoever still holds them. */
 const STDIO_GRACE_MS = 2_000;
+
+/** `$0` of the gate's shell: its own complaints begin with it, and nothing that Codex says does. */
+export const GATE_NAME = 'codex-worker-gate';
 
 /**
  * `$@` is the command; the prompt never goes through the shell. The graces are the ladder's, in tenths of a second.

@@ -1,6 +1,7 @@
 /** Questions to Codex that cost no tokens: its own commands, run to their end. */
 import { runTool, type ToolResult } from './child.ts';
-import { isSandboxComplaint, type CodexCommand } from './codex.ts';
+import type { CodexCommand } from './codex-command.ts';
+import { isSandboxComplaint } from './codex-listener.ts';
 
 /** The first start of Codex on a machine unpacks itself; a healthy answer takes well under a second. */
 export const TOOL_TIMEOUT_MS = 20_000;

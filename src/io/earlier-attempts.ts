@@ -9,7 +9,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { isClaimId, MOST_ATTEMPTS, newClaimId, type ClaimId } from '../core/claim.ts';
 import { EnvironmentError, isErrno, isStorageError } from '../core/errors.ts';
 import { markerOf, PRIVATE_DIRECTORY } from '../core/task.ts';
-import { CodexListener } from './codex.ts';
+import { CodexListener } from './codex-listener.ts';
 import {
   inTurns,
   listIfThere,

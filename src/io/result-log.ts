@@ -13,7 +13,7 @@ import type { Check, Usage } from '../core/outcome.ts';
 import { headline, printable, printableText } from '../core/printable.ts';
 import { markerOf } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
-import type { AgentEvent } from './codex.ts';
+import type { AgentEvent } from './agent-event.ts';
 import {
   amend,
   AMEND_END,

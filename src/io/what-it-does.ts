@@ -7,7 +7,7 @@ import type { ChildIdentity } from '../core/claim.ts';
 import type { Doing } from '../core/doing.ts';
 import { isErrno } from '../core/errors.ts';
 import { headline } from '../core/printable.ts';
-import type { CodexListener } from './codex.ts';
+import type { CodexListener } from './codex-listener.ts';
 import type { ProcessTable } from './process-identity.ts';
 
 /** The states that tell something; the names are those of ss(8). */

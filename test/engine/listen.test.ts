@@ -3,8 +3,9 @@ import { PassThrough, Readable } from 'node:stream';
 import { test } from 'node:test';
 import type { EndReason } from '../../src/core/outcome.ts';
 import { listen } from '../../src/engine/listen.ts';
+import type { AgentEvent } from '../../src/io/agent-event.ts';
 import type { GatedChild } from '../../src/io/child.ts';
-import { CodexListener, type AgentEvent } from '../../src/io/codex.ts';
+import { CodexListener } from '../../src/io/codex-listener.ts';
 import { realFiles, type Files } from '../../src/io/files.ts';
 import { eventually } from '../rig/scratch.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { SandboxDoubt } from '../../src/engine/sandbox-doubt.ts';
-import { CodexListener } from '../../src/io/codex.ts';
+import { CodexListener } from '../../src/io/codex-listener.ts';
 import { scratch } from '../rig/scratch.ts';
 
 const BROKEN = 'bwrap: Creating new namespace failed';

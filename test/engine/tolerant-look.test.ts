@@ -7,7 +7,7 @@ import { Ledger } from '../../src/engine/ledger.ts';
 import { watchSpending } from '../../src/engine/overspending.ts';
 import { Pauses } from '../../src/engine/pauses.ts';
 import { tolerant } from '../../src/engine/tolerant-look.ts';
-import { CodexListener } from '../../src/io/codex.ts';
+import { CodexListener } from '../../src/io/codex-listener.ts';
 import { realFiles, type Files } from '../../src/io/files.ts';
 import { errno, makeMachine } from './machine.ts';
 

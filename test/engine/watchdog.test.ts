@@ -5,7 +5,7 @@ import { AwakeClock } from '../../src/engine/awake-clock.ts';
 import type { AttemptOrder } from '../../src/engine/order.ts';
 import { startWatchdog, Watch } from '../../src/engine/watchdog.ts';
 import type { GatedChild } from '../../src/io/child.ts';
-import { CodexListener } from '../../src/io/codex.ts';
+import { CodexListener } from '../../src/io/codex-listener.ts';
 import type { ProcessTable } from '../../src/io/process-identity.ts';
 import type { RunningLog } from '../../src/io/result-log.ts';
 import { eventually } from '../rig/scratch.ts';

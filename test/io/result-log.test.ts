@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { newClaimId } from '../../src/core/claim.ts';
-import type { AgentEvent } from '../../src/io/codex.ts';
+import type { AgentEvent } from '../../src/io/agent-event.ts';
 import { realFiles } from '../../src/io/files.ts';
 import {
   appendLastWords,

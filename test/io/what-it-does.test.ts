@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import { CodexListener } from '../../src/io/codex.ts';
+import { CodexListener } from '../../src/io/codex-listener.ts';
 import { realProcesses } from '../../src/io/process-identity.ts';
 import { parseProcNetTcp, whatItDoes } from '../../src/io/what-it-does.ts';
 import { eventually } from '../rig/scratch.ts';

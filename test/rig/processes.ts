@@ -1,8 +1,8 @@
 /** The agents of a bench as the kernel shows them: what each process is, and whether it lives. Linux only. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { isErrno } from '../../src/core/errors.ts';
+import { GATE_NAME } from '../../src/io/child.ts';
 import { carries } from '../../src/io/sweep.ts';
-import { GATE_NAME } from '../../src/io/codex.ts';
 
 /**
  *   gate        the shell that waits for GO and then becomes Codex

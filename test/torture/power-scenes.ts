@@ -11,7 +11,7 @@ import { judgeTask, reap } from '../../src/engine/reaper.ts';
 import { LOOK_EVERY_MS, SilenceWatch } from '../../src/engine/silence.ts';
 import type { World } from '../../src/engine/world.ts';
 import { removeIdentityFile, takeRight, writeIdentityFile } from '../../src/io/break-right.ts';
-import { CodexListener } from '../../src/io/codex.ts';
+import { CodexListener } from '../../src/io/codex-listener.ts';
 import { readHistory } from '../../src/io/earlier-attempts.ts';
 import { makePrivateDirectory } from '../../src/io/file-system.ts';
 import { CREATE, lookAt, type Files } from '../../src/io/files.ts';

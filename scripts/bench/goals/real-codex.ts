@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { findCodex } from '../../../src/io/codex-command.ts';
 import { makeCodexHome, codexLauncher } from '../../../test/rig/codex-home.ts';
-import { findCodex } from '../../../src/io/codex.ts';
 import { startModelServer } from '../../../test/rig/model-server.ts';
 import type { Bench } from '../bench.ts';
 import { figureOf, hold, type Contestant } from '../contest.ts';

@@ -16,7 +16,7 @@ import { removeMirror, settle } from '../../../src/engine/settle.ts';
 import { SilenceWatch } from '../../../src/engine/silence.ts';
 import type { World } from '../../../src/engine/world.ts';
 import type { GatedChild } from '../../../src/io/child.ts';
-import { CodexListener } from '../../../src/io/codex.ts';
+import { CodexListener } from '../../../src/io/codex-listener.ts';
 import { readHistory, type History } from '../../../src/io/earlier-attempts.ts';
 import { LockDraft, readLock, type HeldLock } from '../../../src/io/lock-file.ts';
 import { readPrompt } from '../../../src/io/prompt.ts';
