@@ -21,7 +21,7 @@ import { configReport } from './core/effective.ts';
 import { UsageError } from './core/errors.ts';
 import type { RunEvent } from './core/event.ts';
 import { listOptions, logsOptions, retryOptions } from './core/look-requests.ts';
-import { misspeltVariables } from './core/misspelt-variables.ts';
+import { misspeltVariables, whatWasMeant } from './core/misspelt-variables.ts';
 import { withoutTargets, type Notification } from './core/notification.ts';
 import { oneOf, type RunOptions } from './core/options.ts';
 import { printable } from './core/printable.ts';
@@ -202,6 +202,8 @@ export const ACTIONS: Actions = {
     const told = bag['--'] as readonly string[]; // behind it comes a question of the script
     const [shell = ''] = paths.slice(0, paths.length - told.length);
     const terminal = openTerminal(env);
+    if (told.length === 0 && shell === '')
+      throw new UsageError(`complete: for which shell? ${SHELLS.join(', ')}`, 'codex-worker complete bash');
     if (told.length === 0) terminal.out(completionScript(oneOf('complete', shell, SHELLS)));
     else {
       const { words, kept } = typedLine(shell, told);
@@ -253,8 +255,11 @@ async function runTasks(
     reporter.emit(event);
     notifier.note(event);
   };
-  for (const { variable, meant } of misspeltVariables(env))
-    emit({ kind: 'notice', message: `the variable ${variable} is no setting; did you mean ${meant}?` });
+  for (const found of misspeltVariables(env))
+    emit({
+      kind: 'notice',
+      message: `the variable ${found.variable} is no setting; ${whatWasMeant(found)}`,
+    });
   try {
     const order = { paths: chosen, options, env: withoutTargets(env), cwd, version };
     const exitCode = await run(order, emit, reporter.takeControls);

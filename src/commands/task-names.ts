@@ -70,7 +70,10 @@ async function meantIn(files: Files, directory: string, name: string, typed: str
   if (meant === undefined) {
     const way = typed.slice(0, typed.length - name.length);
     const words = [...names, ...names.map(withoutExtension)].map((one) => way + one);
-    throw new UsageError(`no such task: ${JSON.stringify(typed)}`, didYouMean(typed, words) ?? LIST_THEM);
+    throw new UsageError(
+      `no such task: ${JSON.stringify(typed)}`,
+      didYouMean(typed, words) ?? `give its path, as in tasks/fix-auth.md; ${LIST_THEM}`,
+    );
   }
   if (others.length > 0)
     throw new UsageError(

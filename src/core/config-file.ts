@@ -19,9 +19,10 @@ interface ConfigEntry {
   readonly at: string;
 }
 
-/** Names that are options, and why they stand in no file. */
-const NO_SETTINGS: ReadonlyMap<string, string> = new Map([
+/** Names that are options only, and why they stand in no file. */
+export const NO_SETTINGS: ReadonlyMap<string, string> = new Map([
   ['yes', 'the question is for whoever starts a run'],
+  ['dry-run', 'whether anything is run is for the command that starts it'],
   ['trust-tasks', 'whoever starts a run says whether its tasks are trusted'],
   ['config', 'one config file does not name another'],
   ...['json', 'output-json', 'report', 'quiet', 'verbose'].map(

@@ -5,7 +5,8 @@ import type { RunInvocation } from './requests.ts';
 import { SETTING_NAMES, settingRow, variableOf, type SettingName, type SettingValues } from './settings.ts';
 
 export interface EffectiveSetting {
-  readonly name: SettingName;
+  /** `trust-tasks` is an option only. */
+  readonly name: SettingName | 'trust-tasks';
   /** A list for what is repeatable; `null` where nothing holds. */
   readonly value: string | number | boolean | readonly string[] | null;
   /** What people read for `null`. */
@@ -46,7 +47,17 @@ export function configReport(
       ...(at && { at }),
     };
   });
-  return { settings: effective, misspelt: misspeltVariables(env), ...(file && { file: file.label }) };
+  const trust: EffectiveSetting = {
+    name: 'trust-tasks',
+    value: options.trustTasks,
+    unset: 'none',
+    source: options.trustTasks ? 'option' : 'default',
+  };
+  return {
+    settings: [...effective, trust],
+    misspelt: misspeltVariables(env),
+    ...(file && { file: file.label }),
+  };
 }
 
 /** As it was said, but for what may be secret: of Codex's own settings the keys, of an address where it is. */

@@ -52,7 +52,7 @@ function between(bytes: Buffer, from: number, to: number, rest: number): TaskTex
 
 /** The end of the sentence "<label> was refused: it …". */
 export function wrongMatter(complaint: string): string {
-  return `has front matter that does not hold: ${complaint}`;
+  return `has front matter that is wrong: ${complaint}`;
 }
 
 /** The same, for a line that has named the task already: `3:1: there is no setting "prioritty"`. */

@@ -1,6 +1,7 @@
 /** What the names and globs of `after` mean: tasks of a run, and completed ones that stand in its directories. */
 import { dirname, join } from 'node:path';
 import { UsageError } from '../core/errors.ts';
+import { nearest } from '../core/options.ts';
 import type { Task } from '../core/task.ts';
 import type { Discovery } from '../io/discovery.ts';
 import { namesBelow } from '../io/glob.ts';
@@ -40,6 +41,14 @@ export class AfterNames {
     const set = isOne ? Promise.resolve(this.#setOf([path])) : this.#matching(directory, name);
     this.#sets.set(key, set);
     return set;
+  }
+
+  /** What a name that is that of no task was probably meant to be, as it would be written there. */
+  near({ directory }: Task, name: string): string | undefined {
+    const place = dirname(join(directory, name));
+    const way = name.slice(0, name.lastIndexOf('/') + 1);
+    const names = this.#known.tasks.filter((task) => task.directory === place).map((task) => way + task.name);
+    return names.find((one) => one.replace(/\.[^./]*$/, '') === name) ?? nearest(name, names);
   }
 
   async #matching(directory: string, glob: string): Promise<ReadonlySet<Task> | undefined> {

@@ -97,32 +97,41 @@ const MOST_COMPLAINTS = 10;
 async function afterOf(names: AfterNames, wishes: readonly Wish[]): Promise<After> {
   const after = new Map<Task, ReadonlySet<Task>[]>();
   const complaints: string[] = [];
+  let missing: readonly [task: Task, name: string] | undefined;
   for (const [task, { value, at }] of wishes) {
     const sets: ReadonlySet<Task>[] = [];
     after.set(task, sets);
     for (const name of value) {
       const set = await names.meant(task, name);
       const isItself = set?.size === 1 && set.has(task);
-      if (set && !isItself) sets.push(set);
-      else
-        complaints.push(
-          `${task.label}:${at}: after: ${JSON.stringify(name)} ${isItself ? 'is the task itself' : 'is no task of this run, and none that is completed'}`,
-        );
+      if (set && !isItself) {
+        sets.push(set);
+        continue;
+      }
+      if (!isItself) missing ??= [task, name];
+      complaints.push(
+        `${task.label}:${at}: after: ${JSON.stringify(name)} ${isItself ? 'is the task itself' : 'is no task of this run, and none that is completed'}`,
+      );
     }
   }
   for (const circle of circlesIn(after)) {
     const way = [...circle, ...circle.slice(0, 1)].map(({ label }) => label).join(' → ');
     complaints.push(`${way} wait for each other (after)`);
   }
-  if (complaints.length > 0) throw wrongAfter(complaints);
+  if (complaints.length > 0) {
+    const near = missing && names.near(...missing); // of the first only: there may be very many, and very many tasks
+    throw wrongAfter(complaints, near ? `did you mean ${near}?` : missing ? MISSING_HINT : CIRCLE_HINT);
+  }
   return after;
 }
 
-function wrongAfter(complaints: readonly string[]): UsageError {
+const MISSING_HINT =
+  'names are relative to the directory of the task; give the run all the tasks that belong together';
+const CIRCLE_HINT =
+  'each waits for the other, so none could ever begin; take a name out of one of these after lists';
+
+function wrongAfter(complaints: readonly string[], hint: string): UsageError {
   const more = complaints.length - MOST_COMPLAINTS;
   const shown = complaints.slice(0, MOST_COMPLAINTS).join('; ');
-  return new UsageError(
-    more > 0 ? `${shown}; and ${more} more` : shown,
-    'names are relative to the directory of the task; give the run all the tasks that belong together',
-  );
+  return new UsageError(more > 0 ? `${shown}; and ${more} more` : shown, hint);
 }

@@ -1,5 +1,6 @@
 /** What `config` says: a line for each setting, or one JSON document. */
 import type { ConfigReport, EffectiveSetting } from '../core/effective.ts';
+import { whatWasMeant } from '../core/misspelt-variables.ts';
 import { printable, shellQuoted } from '../core/printable.ts';
 import { columnsOf, padEnd } from './columns.ts';
 import type { Paint } from './console.ts';
@@ -15,8 +16,8 @@ export function configText({ file, settings, misspelt }: ConfigReport, paint: Pa
     return setting.source === 'default' ? paint.dim(line) : line;
   });
   lines.push('', file === undefined ? 'no config file' : `config file: ${printable(file)}`);
-  for (const { variable, meant } of misspelt)
-    lines.push(`${paint.yellow(printable(variable))} is no setting; did you mean ${meant}?`);
+  for (const found of misspelt)
+    lines.push(`${paint.yellow(printable(found.variable))} is no setting; ${whatWasMeant(found)}`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -87,7 +87,10 @@ class ConsoleReporter {
       case 'attempt-ended':
         return this.#ended(event.task, event.outcome, event.log);
       case 'retry-scheduled':
-        return this.#retry(event.task, `; retrying in ${formatDuration(event.waitMs)}`);
+        return this.#retry(
+          event.task,
+          event.waitMs < 50 ? '; retrying at once' : `; retrying in ${formatDuration(event.waitMs)}`,
+        );
       case 'made-pending':
         this.#failed.delete(event.task.label);
         return this.#unlessQuiet(`⏪ ${nameOf(event.task)} is pending again: it failed as the others did`);
@@ -177,7 +180,7 @@ class ConsoleReporter {
     if (total === 0 && refused.length === 0)
       this.#unlessQuiet(
         yellow(
-          `no task files${options.watch ? ' yet' : ''}: nothing matches ${options.patterns.map((p) => printable(shellQuoted(p))).join(' ')} ${this.#where()}`,
+          `no task files${options.watch ? ' yet' : ''}: nothing matches ${options.patterns.map((p) => printable(shellQuoted(p))).join(' ')} ${this.#where()}; --pattern says which files are tasks`,
         ),
       );
   }

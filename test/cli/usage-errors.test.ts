@@ -282,6 +282,12 @@ const MISTAKES: readonly Mistake[] = [
     hint: 'no file has this name; a glob without quotes is expanded by the shell, and --pattern takes one in quotes',
   },
   {
+    name: 'a completion for no shell',
+    args: ['complete'],
+    says: 'complete: for which shell? bash, zsh, fish',
+    hint: 'codex-worker complete bash',
+  },
+  {
     name: 'a lone dash',
     args: ['-'],
     says: 'no such path: "-"',

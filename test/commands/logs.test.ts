@@ -68,6 +68,7 @@ test('a task is named by its path, by a marker of it, or without the extension w
   await assert.rejects(show('fix'), refused(/more than one task is called "fix"/, /fix\.md, fix\.txt/));
   await assert.rejects(show('fux.md'), refused(/no such task: "fux\.md"/, /did you mean fix\.md\?/));
   await assert.rejects(show('sub/depp'), refused(/no such task/, /did you mean sub\/deep\?/));
+  await assert.rejects(show('unlike-all'), refused(/no such task/, /^give its path, as in tasks/));
   await assert.rejects(show('sub/'), refused(/a directory is no task/));
   await assert.rejects(show('nowhere/fix.md'), refused(/its directory is not there/));
   await assert.rejects(show(''), refused(/empty/));

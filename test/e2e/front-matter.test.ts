@@ -108,6 +108,16 @@ test('a completed task counts, also one that is none of the run; one that is not
   assert.match(stderr, /b\.md:2:1: after: "a\.md" is no task of this run, and none that is completed/);
   assert.match(stderr, /x\.md:2:1: after: "x\.md" is the task itself/);
   assert.match(stderr, /x\.md → y\.md → x\.md wait for each other/);
+  const hintFor = async (...paths: string[]) => {
+    const ended = await bench.run(['--dry-run', ...paths], { env: puppets.env });
+    assert.equal(ended.code, 2);
+    return /^ *hint: (.*)$/m.exec(ended.stderr)?.[1];
+  };
+  await bench.write('x.md', withMatter('after: y.md', 'x'));
+  assert.match((await hintFor('x.md', 'y.md')) ?? '', /^each waits for the other/);
+  await bench.write('z.md', withMatter('after: y', 'z'));
+  assert.equal(await hintFor('y.md', 'x.md', 'z.md'), 'did you mean y.md?');
+  await rm(`${bench.tasks}/z.md`);
   assert.deepEqual(await bench.ls(), ['b.md', 'x.md', 'y.md']);
   assert.equal((await bench.run(['--mode', 'dry-run'], { env: puppets.env })).code, 2);
 

@@ -25,7 +25,7 @@ const env = {
 };
 
 function report(of: typeof file | undefined) {
-  const bag = { concurrency: '4', maxTokens: null };
+  const bag = { concurrency: '4', maxTokens: null, trustTasks: true };
   return configReport(runInvocation({ paths: [], bag, env, cwd: '/project', ...(of && { file: of }) }), env);
 }
 
@@ -37,6 +37,7 @@ test('each setting has a line with its value and where it comes from, and a miss
     SETTING_NAMES,
   );
   assert.deepEqual(rows.get('concurrency'), ['4', 'option']);
+  assert.deepEqual(rows.get('trust-tasks'), ['true', 'option']);
   assert.deepEqual(rows.get('max-tokens'), ['none', 'option']);
   assert.deepEqual(rows.get('retries'), ['3', 'CODEX_WORKER_RETRIES']);
   assert.deepEqual(rows.get('timeout'), ['90', 'tasks/.codex-worker.yaml:2:1']);
@@ -56,7 +57,8 @@ test('a program reads the same as JSON, without what may be secret', () => {
     file: string;
     settings: Record<string, unknown>;
   };
-  assert.deepEqual(Object.keys(document.settings), SETTING_NAMES);
+  assert.deepEqual(Object.keys(document.settings), [...SETTING_NAMES, 'trust-tasks']);
+  assert.deepEqual(document.settings['trust-tasks'], { value: true, source: 'option' });
   assert.equal(document.file, 'tasks/.codex-worker.yaml');
   assert.deepEqual(document.settings['concurrency'], { value: 4, source: 'option' });
   assert.deepEqual(document.settings['retry-failed'], { value: true, source: 'default' });

@@ -65,6 +65,7 @@ describe('one line for each task that ends', () => {
       said([attempt, retry]).out,
       '🔁 bug-2.md attempt 2 failed: Codex was killed by SIGKILL; retrying in 4.0s\n',
     );
+    assert.match(said([attempt, { ...retry, waitMs: 0 }]).out, /; retrying at once\n$/);
   });
 
   test('a failure whose retry never came is said at the end', () => {
@@ -96,8 +97,11 @@ test('where no task was found is said by name, and nothing of a path reaches the
     said([nothing], 'normal', { paths })
       .out.split('\n')
       .find((text) => text.startsWith('no task'));
-  assert.equal(about([]), "no task files: nothing matches '*.md' here");
-  assert.equal(about(['a b', 'c']), "no task files: nothing matches '*.md' in 'a b', c");
+  assert.equal(about([]), "no task files: nothing matches '*.md' here; --pattern says which files are tasks");
+  assert.equal(
+    about(['a b', 'c']),
+    "no task files: nothing matches '*.md' in 'a b', c; --pattern says which files are tasks",
+  );
   assert.doesNotMatch(about(['\u001b[2Jx']) ?? '\u001b', /\u001b/);
 });
 
