@@ -11,6 +11,8 @@ const textOf = (value: unknown): string =>
   typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value);
 const countOf = (value: unknown): number =>
   typeof value === 'number' && Number.isFinite(value) && value > 0 ? Math.floor(value) : 0;
+/** What Codex says on stderr and goes on after, however it ends. */
+const NO_REASON = /^(?:warning:|Reading (?:prompt|additional input) from stdin)/i;
 const MAX_WARNINGS = 20;
 const MAX_OPEN = 100;
 const TAIL = 8_192;
@@ -104,7 +106,7 @@ export class CodexListener {
     const lines = this.#stderrTail
       .split('\n')
       .map((line) => line.trim())
-      .filter((line) => line !== '');
+      .filter((line) => line !== '' && !NO_REASON.test(line));
     const said = lines.findLast((line) => /^error\b/i.test(line));
     return (
       (said?.replace(/^error:\s*/i, '') ?? this.#lastError) ||

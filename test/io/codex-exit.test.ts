@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { describeFailure } from '../../src/core/failure.ts';
 import { GATE_NAME } from '../../src/io/child.ts';
 import type { CodexCommand } from '../../src/io/codex-command.ts';
 import { judgeExit, type Judgement } from '../../src/io/codex-exit.ts';
@@ -26,6 +27,18 @@ function wordFor(judgement: Judgement): string {
   const { failure } = judgement;
   return failure.kind === 'turn-failed' ? failure.class : failure.kind;
 }
+
+test('a warning on stderr is never why Codex failed: without a better reason it is the exit code', () => {
+  const reasonOf = (stderr: string) => {
+    const heard = heardFrom({ type: 'thread.started', thread_id: 't' }, { type: 'turn.started' });
+    heard.stderr(stderr);
+    const judgement = judge(heard, 130);
+    return judgement.kind === 'failed' ? describeFailure(judgement.failure) : judgement.kind;
+  };
+  const warning = 'warning: Untrusted project-local configuration is disabled. Run codex exec --trust …\n';
+  assert.equal(reasonOf(`Reading prompt from stdin...\n${warning}`), 'Codex exited with code 130');
+  assert.equal(reasonOf(`thread main panicked\n${warning}`), 'thread main panicked');
+});
 
 test('each thing that Codex says when a turn fails has its consequence', () => {
   const table: readonly (readonly [message: string, word: string])[] = [
