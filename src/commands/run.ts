@@ -388,6 +388,7 @@ async function dryRun(
     pending: counts.pending,
     waiting: 0,
     refused: unfit,
+    unfit: unfit - refused.length,
     retries: 0,
     reaped: 0,
     warnings: 0,

@@ -35,6 +35,7 @@ export interface RunSummary {
   readonly alreadyCompleted: number;
   readonly completed: number;
   readonly failed: number;
+  /** Tasks that this run took and gave back: each is counted where it stands now too, mostly as pending. */
   readonly givenBack: number;
   /** Failed before this run and left alone by `--no-retry-failed`. */
   readonly leftFailed: number;
@@ -47,6 +48,8 @@ export interface RunSummary {
   /** Those of them that come after a task that this run has not completed. */
   readonly waiting: number;
   readonly refused: number;
+  /** Those of the refused that are tasks, and stay pending; the others are files that are no tasks. */
+  readonly unfit: number;
   readonly retries: number;
   readonly reaped: number;
   readonly warnings: number;

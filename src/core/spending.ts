@@ -31,7 +31,7 @@ export interface RunSpending {
   readonly tasksPerHour?: number;
   /** Below the ceilings of this run; a ceiling that is absent is none. */
   readonly left: { readonly tokens?: number; readonly attempts?: number };
-  /** For the tasks that are pending, at this run's concurrency, ms; absent where nothing can be said. */
+  /** For the tasks that are pending and wait for no other, at this run's concurrency, ms; absent where nothing can be said. */
   readonly etaMs?: number;
 }
 

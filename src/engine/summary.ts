@@ -57,6 +57,7 @@ export async function summarise(files: Files, request: SummaryRequest): Promise<
     files,
     open.filter((task) => !priors.has(task)),
   );
+  const pending = Math.max(0, now.pending - standings.over('refused'));
   const summary: RunSummary = {
     alreadyCompleted: tally.alreadyCompleted + standings.over('already-completed') + before.completed,
     completed: standings.over('completed'),
@@ -70,9 +71,10 @@ export async function summarise(files: Files, request: SummaryRequest): Promise<
       since.completed +
       since.failed,
     held: standings.count('held'),
-    pending: Math.max(0, now.pending - standings.over('refused')),
+    pending,
     waiting: [...standings.waitingInVain().values()].reduce((sum, { length }) => sum + length, 0),
     refused: noTasks + standings.over('refused'),
+    unfit: now.pending - pending,
     retries: tally.retries,
     reaped,
     warnings: tally.warnings,
@@ -86,11 +88,11 @@ export async function summarise(files: Files, request: SummaryRequest): Promise<
 
 async function spendingOf(
   { ledger, ceilings, concurrency }: SummaryRequest,
-  { pending, durationMs }: RunSummary,
+  { pending, waiting, durationMs }: RunSummary,
 ): Promise<RunSpending> {
   await ledger.look();
   const { usage, completedMs } = ledger.ours;
-  const etaMs = eta(medianOf(completedMs), pending, concurrency);
+  const etaMs = eta(medianOf(completedMs), Math.max(0, pending - waiting), concurrency);
   return {
     directory: ledger.all,
     left: ceilings.left,

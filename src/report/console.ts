@@ -262,9 +262,9 @@ class ConsoleReporter {
     this.#unlessQuiet('');
     this.#say(this.#summaryLine(summary));
     if (summary.states) this.#say(`  all tasks: ${describeStates(summary.states)}`);
-    const { spending, pending } = summary;
+    const { spending, pending, waiting } = summary;
     if (spending && spending.directory.attempts > 0)
-      this.#unlessQuiet(`  ${this.#paint.dim(describeSpending(spending, pending))}`);
+      this.#unlessQuiet(`  ${this.#paint.dim(describeSpending(spending, pending - waiting))}`);
     for (const [what, command] of this.#nextSteps(summary))
       this.#say(`  ${what}${command && ` ${this.#paint.cyan(command)}`}`);
   }
@@ -283,7 +283,6 @@ class ConsoleReporter {
       ...some(summary.alreadyCompleted, 'completed before'),
       summary.failed > 0 ? red(`${summary.failed} failed`) : '0 failed',
       ...some(summary.leftFailed, 'failed before and left alone', yellow),
-      ...some(summary.givenBack, 'given back', yellow),
       ...some(
         summary.inProgressElsewhere,
         summary.held > 0
@@ -300,6 +299,7 @@ class ConsoleReporter {
       ...some(summary.refused, 'refused', yellow),
     ];
     const facts = [
+      ...(summary.givenBack > 0 ? [`${summary.givenBack} given back`] : []), // they are pending, or in other hands
       ...(summary.retries > 0 ? [plural(summary.retries, 'retry', 'retries')] : []),
       ...(summary.reaped > 0 ? [`${summary.reaped} reaped`] : []),
       ...(summary.warnings > 0 ? [plural(summary.warnings, 'warning')] : []),

@@ -52,8 +52,8 @@ export class Notifier {
           this.#tell('stopped', `no more tasks are started: ${event.why.message}`);
         return;
       case 'run-finished': {
-        const { completed, failed, pending, givenBack, inProgressElsewhere } = event.summary;
-        this.#counts = { completed, failed, left: pending + givenBack + inProgressElsewhere };
+        const { completed, failed, pending, unfit, inProgressElsewhere } = event.summary;
+        this.#counts = { completed, failed, left: pending + unfit + inProgressElsewhere };
         const sum = `${completed} completed, ${failed} failed, ${this.#counts.left} left`;
         const { exitCode } = event;
         return this.#tell('finished', `finished with exit code ${exitCode}: ${sum}`, { exitCode });

@@ -60,7 +60,7 @@ for (const { what, directive, says, hint } of TROUBLES) {
     assert.match(stderr, says);
     assert.match(stderr, hint);
     assert.match(stdout, /^⏪ a\.md given back: /m);
-    assert.match(stdout, /^Summary: 0 completed, 0 failed, 1 given back, 3 pending/m);
+    assert.match(stdout, /^Summary: 0 completed, 0 failed, 3 pending · 1 given back/m);
     assert.equal(bench.server.requests.length, 1, 'the other tasks were not even begun');
     await assertAllPending(bench);
   });
@@ -145,7 +145,7 @@ test(
       /^Stopped: Codex's sandbox does not work here: bwrap: .*; no task was failed for it\.$/m,
     );
     assert.match(stderr, /^ {2}hint: codex-worker doctor says what is missing/m);
-    assert.match(stdout, /^Summary: 0 completed, 0 failed, 1 given back, 3 pending/m);
+    assert.match(stdout, /^Summary: 0 completed, 0 failed, 3 pending · 1 given back/m);
     assert.deepEqual(new Set(bench.server.requests.map(({ prompt }) => prompt[5])), new Set(['a']));
     await assertAllPending(bench);
 

@@ -61,7 +61,7 @@ test('the second Ctrl-C ends the agents and gives their tasks back within second
   assert.equal(code, 130);
   assert.match(stderr, /^Interrupted \(SIGINT\): ending 2 agents and giving back their tasks/m);
   assert.match(stdout, /^⏪ a\.md given back: interrupted$/m);
-  assert.match(stdout, /^Summary: 0 completed, 0 failed, 2 given back, 3 pending/m);
+  assert.match(stdout, /^Summary: 0 completed, 0 failed, 3 pending · 2 given back/m);
   assert.deepEqual(await bench.leftovers(), []);
   const kept = await bench.ls('.codex-worker/ended');
   assert.equal(

@@ -193,8 +193,8 @@ describe('the summary', () => {
     ]);
     assert.equal(
       out,
-      '\nSummary: 37 completed, 2 failed, 1 given back, 3 in progress elsewhere ' +
-        '· 12m 04s · tokens: 120.4k in (96.0k cached), 9.1k out\n' +
+      '\nSummary: 37 completed, 2 failed, 3 in progress elsewhere ' +
+        '· 1 given back · 12m 04s · tokens: 120.4k in (96.0k cached), 9.1k out\n' +
         '  why they failed: codex-worker status --detailed tasks/\n' +
         '  to attempt them again, start the same command again\n',
     );
@@ -211,6 +211,13 @@ describe('the summary', () => {
     ]);
     assert.match(out, /^ {2}what the agent of the first did: codex-worker logs '\.\/-it'\\''s\.md'$/m);
     assert.doesNotMatch(said([finished({ leftFailed: 2 })]).out, /codex-worker logs/);
+  });
+
+  test('foresees no time for what waits for others that are not completed', () => {
+    const usage = { input: 10, cached: 0, output: 1 };
+    const spending = { directory: { attempts: 1, usage }, left: {}, etaMs: 3_400 };
+    const { out } = said([finished({ pending: 5, waiting: 3, spending })]);
+    assert.match(out, /5 pending \(3 behind others [^]* about 3\.4s for the 2 pending\n/);
   });
 
   test('says how many of the tasks in progress wait for a person', () => {

@@ -53,6 +53,14 @@ test('the end of a run is told, with its exit code and what came of it', () => {
   ]);
 });
 
+test('what is left are the tasks that are pending, refused ones too; one that was given back counts once', () => {
+  const [{ counts } = assert.fail()] = told(
+    started(20),
+    finished({ completed: 3, failed: 1, pending: 14, givenBack: 4, refused: 3, unfit: 2 }, 1),
+  );
+  assert.deepEqual(counts, { completed: 3, failed: 1, left: 16 });
+});
+
 test('a pause is told once however often it is renewed, and the next one again', () => {
   const sent = told(
     started(4),

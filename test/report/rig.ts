@@ -36,6 +36,7 @@ const SUMMARY: RunSummary = {
   failed: 0,
   givenBack: 0,
   leftFailed: 0,
+  unfit: 0,
   inProgressElsewhere: 0,
   finishedElsewhere: 0,
   held: 0,
