@@ -3,7 +3,7 @@
  * stand twice are mistakes, so that the text is no program, cannot grow by being read, and says one thing. Where it is
  * wrong is a value, not an error.
  */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type ParsedNode } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, parseDocument, type ParsedNode } from 'yaml';
 
 interface YamlEntry {
   /** A text, a number, `true`, `false` or `null`; a list of these; a Map, whatever is in it, for a mapping. */
@@ -24,7 +24,7 @@ export function readYaml(text: string, firstLine = 1): YamlRead {
     const { line, col } = lines.linePos(offset);
     return `${Math.max(1, line) + firstLine - 1}:${Math.max(1, col)}`;
   };
-  const odd = oddIn(text);
+  const odd = oddIn(text) ?? tooDeepIn(text);
   if (odd) {
     for (const { index } of text.matchAll(/(?<=^|\n)/g)) lines.addNewLine(index);
     return { kind: 'wrong', at: at(odd.offset), why: odd.why };
@@ -65,6 +65,29 @@ function oddIn(text: string): { readonly offset: number; readonly why: string } 
   const why =
     odd[0] === '%' ? 'directives are not allowed' : `control characters (U+${code}) are not allowed`;
   return { offset: odd.index, why };
+}
+
+const MOST_DEEP = 64;
+/** Of a document, a text in block style, and a plain one: tokens that are no part of the text, where such characters are refused. */
+const LEXER_MARKS = new Set(['\u0002', '\u0018', '\u001F']);
+
+/**
+ * The library goes as deep as the text does, and near the end of the stack V8 cannot compile its expressions: that ends the
+ * process, and nobody can catch it. Depth by indentation needs no limit, as each level needs more characters than the last.
+ */
+function tooDeepIn(text: string): { readonly offset: number; readonly why: string } | undefined {
+  let brackets = 0;
+  let inLine = 0;
+  let offset = 0;
+  for (const token of new Lexer().lex(text)) {
+    if (token === '[' || token === '{') brackets++;
+    else if (token === ']' || token === '}') brackets--;
+    else if (token === '-' || token === '?' || token === ':') inLine++;
+    else if (token === '\n' || token === '\r\n') inLine = 0;
+    if (brackets > MOST_DEEP || inLine > MOST_DEEP) return { offset, why: 'it is nested too deeply' };
+    if (!LEXER_MARKS.has(token)) offset += token.length;
+  }
+  return undefined;
 }
 
 function whyNotPlain(node: ParsedNode): string | undefined {

@@ -81,3 +81,28 @@ test('what is made to grow, or to go deep, is an error like others, and takes no
     readYaml(Array.from({ length: depth }, (_, i) => `${' '.repeat(i)}a:`).join('\n'));
   assert.ok(performance.now() - began < 20_000);
 });
+
+for (const [about, opening] of [
+  ['brackets', '['],
+  ['braces', '{a: '],
+  ['dashes', '- '],
+  ['question marks', '? '],
+  ['brackets on lines of their own', '[\n'],
+] as const)
+  test(`${about} that nest too deeply are a mistake, however often they are read`, () => {
+    // The library, left to itself, has taken the process down by the twelfth time.
+    for (let time = 0; time < 20; time++)
+      assert.match(complaint(`model: ${opening.repeat(2_000)}`), /^\d+:\d+ it is nested too deeply$/);
+    if (about === 'brackets') assert.match(complaint(`a: b\nmodel: ${opening.repeat(99)}`), /^2:72 /);
+    const few = `list: ${opening.repeat(3)}`;
+    const read = readYaml(few);
+    assert.ok(read.kind === 'read' || !read.why.includes('deep'), JSON.stringify(read));
+  });
+
+test('brackets that are text, or a comment, nest nothing', () => {
+  const brackets = '['.repeat(200);
+  assert.deepEqual(entries(`a: "${brackets}" # ${brackets}\nb: x ${brackets}`), [
+    ['a', brackets, '1:1'],
+    ['b', `x ${brackets}`, '2:1'],
+  ]);
+});
