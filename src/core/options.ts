@@ -230,14 +230,20 @@ export function momentPast(option: string, value: string, now: Date): number {
   return time;
 }
 
+/** What is longer names no file, and the expression that it becomes may be too long for V8. */
+const LONGEST_PATTERN = 1_000;
+
 /** A glob that stays inside the directories given; throws UsageError. */
 export function taskPattern(option: string, value: string): string {
+  const hint = "for example --pattern '*.txt', or '**/*.md' for the directories below as well";
+  if (value.length > LONGEST_PATTERN)
+    throw new UsageError(
+      `${option}: got ${value.length} characters; the longest glob is ${LONGEST_PATTERN}`,
+      hint,
+    );
   const inside = value.trim() !== '' && !value.startsWith('/') && !value.split('/').includes('..');
   if (!inside || value.includes('\0'))
-    throw new UsageError(
-      `${got(option, value)}; allowed is a glob inside the directory`,
-      "for example --pattern '*.txt', or '**/*.md' for the directories below as well",
-    );
+    throw new UsageError(`${got(option, value)}; allowed is a glob inside the directory`, hint);
   return value;
 }
 

@@ -4,9 +4,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import { access, constants, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, extname, join, relative, resolve } from 'node:path';
+import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
 import { EnvironmentError, errnoOf, isErrno, UsageError } from '../core/errors.ts';
-import { reservedPrefix } from '../core/task.ts';
+import { PRIVATE_DIRECTORY, reservedPrefix } from '../core/task.ts';
 
 /** `what` is in it, and `hint` says what is left to do without. Throws EnvironmentError when it cannot be written. */
 export async function writeWhole(path: string, text: string, what: string, hint: string): Promise<void> {
@@ -57,6 +57,8 @@ export async function checkOutputFile(
   if (reservedPrefix(basename(path)))
     throw refuse('has a name that marks the state of a task', `name it for example ${example}`);
   const target = join(directory, basename(path));
+  if (directory.split(sep).includes(PRIVATE_DIRECTORY))
+    throw refuse('is where the state of the tasks is kept', `put it elsewhere, for example ${example}`);
   for (const given of paths.length > 0 ? paths : ['.'])
     if (await wouldBeTask(target, resolve(cwd, given), patterns))
       throw refuse(
@@ -70,7 +72,7 @@ async function wouldBeTask(target: string, given: string, patterns: readonly str
   const kind = await kindOf(given);
   if (kind === undefined) return false;
   const real = await realpath(given);
-  if (kind === 'other') return real === target || (await realpath(target).catch(() => target)) === real;
+  if (kind !== 'directory') return real === target || (await realpath(target).catch(() => target)) === real;
   const inside = relative(real, target);
   if (inside.startsWith('..')) return false;
   return patterns.some((pattern) => {

@@ -15,7 +15,8 @@ let directory: string;
 before(() => {
   directory = mkdtempSync(join(tmpdir(), 'codex-worker-usage-'));
   writeFileSync(join(directory, 'fix-auth.md'), 'Fix it\n');
-  mkdirSync(join(directory, 'tasks'));
+  writeFileSync(join(directory, 'notes.txt'), 'Fix it\n');
+  mkdirSync(join(directory, 'tasks', '.codex-worker'), { recursive: true });
 });
 after(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -360,6 +361,24 @@ const MISTAKES: readonly Mistake[] = [
     hint: 'put it elsewhere, or give it another ending, for example results.json',
   },
   {
+    name: 'a glob that is longer than any name',
+    args: ['list', '-p', '?'.repeat(60_000)],
+    says: '--pattern: got 60000 characters; the longest glob is 1000',
+    hint: "for example --pattern '*.txt', or '**/*.md' for the directories below as well",
+  },
+  {
+    name: 'results over a task whose ending is not that of the pattern',
+    args: ['notes.txt', '-o', 'notes.txt'],
+    says: '--output-json: "DIR/notes.txt" would be taken for a task',
+    hint: 'put it elsewhere, or give it another ending, for example results.json',
+  },
+  {
+    name: 'a report over what the runs know',
+    args: ['report', 'tasks', '--json', 'tasks/.codex-worker/journal.jsonl'],
+    says: '--json: "DIR/tasks/.codex-worker/journal.jsonl" is where the state of the tasks is kept',
+    hint: 'put it elsewhere, for example report.json',
+  },
+  {
     name: 'results that the next run would take for a task',
     args: ['tasks', '-o', 'tasks/results.md'],
     says: '--output-json: "DIR/tasks/results.md" would be taken for a task',
@@ -390,7 +409,7 @@ describe('wrong usage says what is wrong and what to do, and exits with 2', () =
 });
 
 test('wrong usage leaves the directory as it was', () => {
-  assert.deepEqual(readdirSync(directory).sort(), ['fix-auth.md', 'tasks']);
+  assert.deepEqual(readdirSync(directory).sort(), ['fix-auth.md', 'notes.txt', 'tasks']);
 });
 
 test('a name that would steer the terminal is shown, not sent', () => {
