@@ -101,8 +101,9 @@ function surviveLostReader(stream: NodeJS.WriteStream): void {
     if (lost.has(stream)) return;
     lost.add(stream);
     // A full disk under `> file` is no reader that has seen enough: whoever looks at the file must not take it for whole.
-    if (stream === process.stdout && !isErrno(error, 'EPIPE', 'EIO'))
-      write(process.stderr, `codex-worker: standard output is incomplete: ${errnoOf(error)}\n`);
+    if (stream !== process.stdout || isErrno(error, 'EPIPE', 'EIO')) return;
+    write(process.stderr, `codex-worker: standard output is incomplete: ${errnoOf(error)}\n`);
+    process.once('exit', () => (process.exitCode ||= 3)); // a script must not take half a document for whole
   });
 }
 

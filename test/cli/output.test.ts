@@ -40,7 +40,10 @@ test(
       stdio: ['ignore', full.fd, 'pipe'],
     });
     assert.ok(child.stderr);
-    assert.equal(await text(child.stderr), 'codex-worker: standard output is incomplete: ENOSPC\n');
+    const complaint = text(child.stderr);
+    const [code] = (await once(child, 'close')) as [number | null];
+    assert.equal(await complaint, 'codex-worker: standard output is incomplete: ENOSPC\n');
+    assert.equal(code, 3);
   },
 );
 
