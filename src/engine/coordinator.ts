@@ -12,17 +12,15 @@ import type { AgentActivity, DispatchEnd, RunEvent, RunSummary } from '../core/e
 import type { EnvironmentProblem, Failure } from '../core/failure.ts';
 import type { RunOptions } from '../core/options.ts';
 import { NO_USAGE, type Outcome } from '../core/outcome.ts';
-import { markerOf, type Refusal, type Task } from '../core/task.ts';
+import { markerOf, type Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { CodexCommand } from '../io/codex-command.ts';
-import { inTurns } from '../io/files.ts';
-import type { Listing, TaskDirectory } from '../io/task-directory.ts';
-import type { Arrival, Arrivals } from './arrivals.ts';
+import type { TaskDirectory } from '../io/task-directory.ts';
 import { resetTask } from './by-hand.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { DrainState } from './drain.ts';
-import { lookAtArrivals, lookFirst, standingFor, type FirstLook } from './first-look.ts';
 import type { Heard } from './heard.ts';
+import { Intake, type TasksOfRun } from './intake.ts';
 import { Level, type Place } from './level.ts';
 import type { AttemptNews, AttemptOrder, PriorResult } from './order.ts';
 import { directoryOf, Others } from './others.ts';
@@ -31,30 +29,19 @@ import type { Ledger } from './ledger.ts';
 import { LOOK_EVERY_MS } from './silence.ts';
 import { orderedBy, readOwnSettings, type OwnRead } from './own-settings.ts';
 import { standingAfter, whyInVain } from './standing-after.ts';
-import { ELSEWHERE, READY, REFUSED, Standings, type OverHow, type Standing } from './standings.ts';
+import { ELSEWHERE, READY, Standings } from './standings.ts';
 import { summarise, Tally } from './summary.ts';
-import { planArrivals, type TaskPlan } from './task-plan.ts';
 import type { World } from './world.ts';
 
-export interface CoordinatorDeps {
+export interface CoordinatorDeps extends TasksOfRun {
   readonly run: string;
   readonly options: RunOptions;
   readonly codex: CodexCommand;
   readonly codexVersion: string;
   readonly by: string;
-  readonly tasks: readonly Task[];
-  readonly refused: readonly Refusal[];
   /** Locks in the run's directories that belong to none of its tasks. */
   readonly strays: readonly Task[];
-  /** What the tasks say of themselves; without it, nothing. */
-  readonly plan?: TaskPlan;
   readonly directories: ReadonlyMap<string, TaskDirectory>;
-  /** What the directories held just now; emptied once it has been looked at. Without it they are listed. */
-  readonly listings?: Map<string, Listing>;
-  /** Of a run that stays for what others do, or for tasks that are yet to come. */
-  readonly arrivals?: Arrivals;
-  /** Makes a directory ready for tasks that came; which of them are to be refused, with the reason, where it cannot be. */
-  readonly open?: (directory: string) => Promise<string | undefined>;
   readonly pauses: Pauses;
   readonly emit: (event: RunEvent) => void;
   readonly attempt: (order: AttemptOrder, onNews: (news: AttemptNews) => void) => Promise<Outcome>;
@@ -73,6 +60,7 @@ const MOST_AMONG = 64;
 export class Coordinator {
   readonly #world: World;
   readonly #deps: CoordinatorDeps;
+  readonly #intake: Intake;
   readonly #others: Others;
   readonly #level: Level;
   /** Of all tasks but those that were completed when the run began, and stay so. */
@@ -99,8 +87,6 @@ export class Coordinator {
   #bug: unknown;
   #hasToldOfOthers = false;
   #hasSaidItWaits = false;
-  /** Tasks that came and wait for one that has not come yet, with the result that stood beside each. */
-  readonly #early = new Map<Task, string | undefined>();
   #wake: () => void = () => {};
 
   constructor(world: World, deps: CoordinatorDeps) {
@@ -117,6 +103,15 @@ export class Coordinator {
       isInHand: (claim) => this.#inHand.has(claim),
       track: (reaping) => this.#track(this.#reapings, reaping),
       mayLeave: () => this.#isStopping(),
+    });
+    this.#intake = new Intake(world, {
+      ...deps,
+      standings: this.#standings,
+      priors: this.#priors,
+      others: this.#others,
+      tally: this.#tally,
+      wasReset: (task) => void this.#retried.delete(task),
+      hasGrown: (tasks) => void (this.#breaker.tasks = tasks),
     });
     this.#breaker = new Breaker(deps.options.maxFailures, deps.tasks.length);
     this.#level = new Level(deps.options.concurrency, (level, why) =>
@@ -157,7 +152,7 @@ export class Coordinator {
   async #dispatchAll(): Promise<void> {
     while (!this.#isStopping()) {
       await this.#look();
-      await this.#review();
+      await this.#intake.review();
       await this.#deps.ceilings.look();
       await this.#deps.pauses.prepare(this.#mayTry());
       this.#dispatch();
@@ -210,118 +205,18 @@ export class Coordinator {
   }
 
   async #begin(): Promise<void> {
-    const { options, tasks, listings, emit, run, codexVersion, plan } = this.#deps;
-    const look = await lookFirst(this.#world.files, tasks, options, listings);
-    const { counts } = look;
-    listings?.clear(); // 100,000 tasks leave 300,000 names: memory that every new process would be slower for
-    this.#standings.begin((task) => !look.states.has(task));
-    const unfit = await this.#place(tasks.length, look, 'left-failed', plan);
-    const refused = [...this.#deps.refused, ...unfit];
+    const { options, tasks, emit, run, codexVersion } = this.#deps;
+    const { states, refused } = await this.#intake.begin();
     emit({
       kind: 'run-started',
       run,
       options,
       codex: codexVersion,
       total: tasks.length,
-      states: counts,
+      states,
       refused,
     });
-    this.#told = [counts['in-progress'], 0, 0].join();
-  }
-
-  /**
-   * Gives each of so many tasks its standing: `failed` is how one is over that has failed, and is not to be tried again. Those
-   * that cannot be run for what they say of themselves.
-   */
-  async #place(
-    tasks: number,
-    { states, priors, unsettled }: FirstLook,
-    failed: OverHow,
-    plan?: Pick<TaskPlan, 'refused'>,
-  ): Promise<Refusal[]> {
-    this.#tally.alreadyCompleted += tasks - states.size;
-    for (const [task, prior] of priors) this.#priors.set(task, prior);
-    const over = {
-      completed: { kind: 'over', how: 'already-completed' },
-      failed: { kind: 'over', how: failed },
-    } as const;
-    const unfit = new Map<Task, Refusal>();
-    await inTurns([...states], ([task, state]) => {
-      const standing = unsettled.has(task) ? ELSEWHERE : standingFor(state, priors.get(task), over);
-      const refusal = standing.kind === 'ready' ? plan?.refused.get(task) : undefined;
-      if (refusal) unfit.set(task, refusal);
-      this.#standings.move(task, refusal ? REFUSED : standing);
-    });
-    for (const task of unfit.keys()) await this.#deps.arrivals?.wasRefused(task);
-    return [...unfit.values()];
-  }
-
-  /** What has come, gone or been undone since. */
-  async #review(): Promise<void> {
-    const { arrivals, emit } = this.#deps;
-    if (!arrivals) return;
-    const { arrived, reopened, gone, refused } = await arrivals.look(this.#standings);
-    for (const task of reopened) {
-      const now = await this.#others.standing(task);
-      const isOurs = now.kind === 'ready' && isGivenBack(this.#standings.of(task));
-      if (now.kind === 'over' || isOurs) continue;
-      this.#retried.delete(task);
-      this.#standings.move(task, now);
-    }
-    const left = gone.filter((task) => this.#standings.of(task)?.kind === 'ready'); // the others had been refused
-    for (const task of gone) {
-      this.#standings.forget(task);
-      this.#early.delete(task);
-    }
-    if (left.length > 0) emit({ kind: 'tasks-gone', tasks: left, total: this.#total });
-    if (arrived.length + refused.length > 0) await this.#take(arrived, refused);
-  }
-
-  async #take(arrived: readonly Arrival[], noTasks: readonly Refusal[]): Promise<void> {
-    const { files } = this.#world;
-    const { arrivals, open, options, emit } = this.#deps;
-    if (!arrivals) return;
-    const refused = [...noTasks];
-    const results = new Map(this.#early);
-    for (const { task, result } of arrived) {
-      const why = await open?.(task.directory);
-      if (why === undefined) results.set(task, result);
-      else refused.push({ label: task.label, why });
-      if (why !== undefined) this.#standings.move(task, REFUSED);
-    }
-    const plan = await planArrivals(files, arrivals.known, [...results.keys()], options);
-    const told = new Set(this.#early.keys());
-    this.#early.clear();
-    for (const [task, refusal] of plan.early) {
-      this.#early.set(task, results.get(task));
-      results.delete(task);
-      this.#standings.move(task, REFUSED);
-      await arrivals.wasRefused(task);
-      if (!told.has(task)) refused.push(refusal);
-    }
-    const look = await lookAtArrivals(files, results, options);
-    this.#others.areTasks(results.keys());
-    this.#standings.extend(plan, (task) => look.states.has(task));
-    const failed = options.retryFailed ? 'failed-elsewhere' : 'left-failed';
-    refused.push(...(await this.#place(results.size, look, failed, plan)));
-    const tasks = [...results.keys()].filter((task) => !plan.refused.has(task));
-    if (tasks.length + refused.length === 0) return;
-    this.#breaker.tasks = this.#total;
-    emit({ kind: 'tasks-added', tasks, total: this.#total, states: look.counts, refused });
-  }
-
-  /** All tasks but those that are refused as they are. */
-  get #total(): number {
-    const { arrivals, tasks } = this.#deps;
-    return (arrivals?.total ?? tasks.length) - this.#standings.over('refused');
-  }
-
-  /** Where tasks come they may also go, and come back as new ones. */
-  #hasGone(task: Task): void {
-    const { arrivals } = this.#deps;
-    if (!arrivals?.takesNew) return;
-    arrivals.forget(task);
-    this.#standings.forget(task);
+    this.#told = [states['in-progress'], 0, 0].join();
   }
 
   /** Looks at what others have: every few seconds, and whenever there is nothing else to do. */
@@ -420,7 +315,7 @@ export class Coordinator {
       this.#inHand.delete(order.claim);
     }
     this.#makeRoom(outcome.kind === 'skipped' && outcome.reason === 'already-claimed');
-    if (outcome.kind === 'refused') await this.#deps.arrivals?.wasRefused(task);
+    if (outcome.kind === 'refused') await this.#intake.wasRefused(task);
     this.#tally.count(outcome);
     if (outcome.kind === 'returned' && outcome.reason.kind === 'environment')
       this.#stop(outcome.reason.problem);
@@ -428,7 +323,7 @@ export class Coordinator {
     const learnt = this.#learn(task, place, outcome); // from here on nothing begins where a limit was met
     learnt.catch(() => {}); // heard below
     this.#standings.move(task, standing);
-    if (outcome.kind === 'skipped' && outcome.reason === 'task-gone') this.#hasGone(task);
+    if (outcome.kind === 'skipped' && outcome.reason === 'task-gone') this.#intake.hasGone(task);
     const log = logOf(task, outcome);
     emit({ kind: 'attempt-ended', task, outcome, ...(log === undefined ? {} : { log }) });
     if (standing.kind === 'delayed' && outcome.kind === 'failed') {
@@ -463,7 +358,7 @@ export class Coordinator {
     this.#tally.count(outcome);
     if (outcome.kind === 'returned' && outcome.reason.kind === 'environment')
       this.#stop(outcome.reason.problem);
-    if (outcome.kind === 'refused') await this.#deps.arrivals?.wasRefused(task);
+    if (outcome.kind === 'refused') await this.#intake.wasRefused(task);
     this.#standings.move(task, standingAfter(outcome, this.#world.uptimeMs()));
     this.#deps.emit({ kind: 'attempt-ended', task, outcome });
   }
@@ -623,7 +518,7 @@ export class Coordinator {
       return standing?.kind === 'delayed' ? Math.max(0, standing.until - now) : LOOK_EVERY_MS;
     });
     await new Promise<void>((resolve) => {
-      const review = this.#deps.arrivals?.dueInMs ?? LOOK_EVERY_MS;
+      const review = this.#intake.dueInMs ?? LOOK_EVERY_MS;
       const timer = setTimeout(resolve, Math.min(LOOK_EVERY_MS, apart, review, ...waits));
       this.#wake = () => {
         clearTimeout(timer);
@@ -634,9 +529,9 @@ export class Coordinator {
   }
 
   #summary(): Promise<RunSummary> {
-    const { options, pauses, ledger, ceilings, arrivals, refused, tasks } = this.#deps;
+    const { options, pauses, ledger, ceilings, tasks } = this.#deps;
     return summarise(this.#world.files, {
-      noTasks: arrivals?.refused ?? refused.length,
+      noTasks: this.#intake.noTasks,
       ...(options.wait && { tasks }),
       tally: this.#tally,
       standings: this.#standings,
@@ -650,9 +545,6 @@ export class Coordinator {
     });
   }
 }
-
-const isGivenBack = (standing: Standing | undefined) =>
-  standing?.kind === 'over' && standing.how === 'given-back';
 
 /** What only a model that was reached can have said. */
 function isOfTheModel({ kind }: AgentActivity): boolean {
