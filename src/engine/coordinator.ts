@@ -23,6 +23,7 @@ import type { Heard } from './heard.ts';
 import { Intake, type TasksOfRun } from './intake.ts';
 import { Level, type Place } from './level.ts';
 import type { AttemptNews, AttemptOrder, PriorResult } from './order.ts';
+import { OthersNews } from './others-news.ts';
 import { directoryOf, Others } from './others.ts';
 import type { Pauses } from './pauses.ts';
 import type { Ledger } from './ledger.ts';
@@ -62,6 +63,7 @@ export class Coordinator {
   readonly #deps: CoordinatorDeps;
   readonly #intake: Intake;
   readonly #others: Others;
+  readonly #othersNews: OthersNews;
   readonly #level: Level;
   /** Of all tasks but those that were completed when the run began, and stay so. */
   readonly #standings: Standings;
@@ -78,15 +80,11 @@ export class Coordinator {
   readonly #tally = new Tally();
   readonly #startedAt: number;
   #lookedAt = Number.NEGATIVE_INFINITY;
-  /** What others have of the tasks, as it was last said. */
-  #told = '';
   /** The next task is one of so many that are ready: of one, while this run meets no other. */
   #among = 1;
   #problem: EnvironmentProblem | undefined;
   #ended: DispatchEnd | undefined;
   #bug: unknown;
-  #hasToldOfOthers = false;
-  #hasSaidItWaits = false;
   #wake: () => void = () => {};
 
   constructor(world: World, deps: CoordinatorDeps) {
@@ -104,6 +102,7 @@ export class Coordinator {
       track: (reaping) => this.#track(this.#reapings, reaping),
       mayLeave: () => this.#isStopping(),
     });
+    this.#othersNews = new OthersNews({ ...deps, standings: this.#standings });
     this.#intake = new Intake(world, {
       ...deps,
       standings: this.#standings,
@@ -157,7 +156,7 @@ export class Coordinator {
       await this.#deps.pauses.prepare(this.#mayTry());
       this.#dispatch();
       if (this.#isStopping() || !this.#stays()) break;
-      this.#tellOfOthers();
+      if (!this.#hasWork()) this.#othersNews.tellWait();
       await this.#change();
     }
   }
@@ -216,7 +215,7 @@ export class Coordinator {
       states,
       refused,
     });
-    this.#told = [states['in-progress'], 0, 0].join();
+    this.#othersNews.begin(states['in-progress']);
   }
 
   /** Looks at what others have: every few seconds, and whenever there is nothing else to do. */
@@ -228,19 +227,7 @@ export class Coordinator {
     this.#lookedAt = now;
     await this.#others.look();
     if (isTime && this.#tally.attempts > 0) await this.#deps.ledger.look(); // the summary would have to
-    this.#countOthers();
-  }
-
-  #countOthers(): void {
-    const heardOf =
-      this.#deps.heard?.countCompleted((task) => this.#standings.of(task)?.kind === 'ready') ?? 0;
-    const inProgress = this.#standings.count('elsewhere', 'suspect', 'held', 'reaping');
-    const completed = this.#standings.over('completed-elsewhere') + heardOf;
-    const failed = this.#standings.over('failed-elsewhere');
-    const told = [inProgress, completed, failed].join();
-    if (told === this.#told) return;
-    this.#told = told;
-    this.#deps.emit({ kind: 'elsewhere', inProgress, completed, failed });
+    this.#othersNews.tellCounts();
   }
 
   /** Hands out as many tasks as there are places, in their order. */
@@ -483,12 +470,11 @@ export class Coordinator {
 
   /** Whether there is, or may come to be, something for this run to do. */
   #stays(): boolean {
-    const { options, emit } = this.#deps;
+    const { options } = this.#deps;
     if (options.watch || this.#isWaiting()) return true;
     if (!options.wait || !this.#standings.isAnyElsewhere()) return false;
-    if (!this.#hasSaidItWaits)
-      emit({ kind: 'waiting-for-others', tasks: this.#standings.count('elsewhere') });
-    return (this.#hasSaidItWaits = true);
+    this.#othersNews.tellStay();
+    return true;
   }
 
   /** Whether something runs, or will become ready by itself. */
@@ -499,14 +485,6 @@ export class Coordinator {
   #hasWork(): boolean {
     const ours = this.#standings.count('ready', 'delayed', 'suspect');
     return this.#attempts.size + this.#reapings.size + ours > 0;
-  }
-
-  /** Else nobody would know what a run that does nothing is about. */
-  #tellOfOthers(): void {
-    if (this.#hasToldOfOthers || this.#hasWork() || !this.#standings.hopesForOthers()) return;
-    this.#hasToldOfOthers = true;
-    const message = 'waiting for others: what is left comes after tasks that they have in progress';
-    this.#deps.emit({ kind: 'notice', message });
   }
 
   /** Until an attempt ends, a retry is due, the next look is due, or somebody wakes us. */
