@@ -6,43 +6,34 @@
  * while there is something to wait for, and a state is never remembered when it can be read.
  */
 import { Breaker } from '../core/breaker.ts';
-import { newClaimId, type ClaimId } from '../core/claim.ts';
-import { EnvironmentError, InvariantError, isStorageError } from '../core/errors.ts';
+import type { ClaimId } from '../core/claim.ts';
+import { EnvironmentError, isStorageError } from '../core/errors.ts';
 import type { AgentActivity, DispatchEnd, RunEvent, RunSummary } from '../core/event.ts';
 import type { EnvironmentProblem, Failure } from '../core/failure.ts';
-import type { RunOptions } from '../core/options.ts';
 import { NO_USAGE, type Outcome } from '../core/outcome.ts';
 import { markerOf, type Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
-import type { CodexCommand } from '../io/codex-command.ts';
-import type { TaskDirectory } from '../io/task-directory.ts';
 import { resetTask } from './by-hand.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { DrainState } from './drain.ts';
 import type { Heard } from './heard.ts';
 import { Intake, type TasksOfRun } from './intake.ts';
 import { Level, type Place } from './level.ts';
+import { makeOrder, settingsFor, type OrderTerms } from './make-order.ts';
 import type { AttemptNews, AttemptOrder, PriorResult } from './order.ts';
 import { OthersNews } from './others-news.ts';
 import { directoryOf, Others } from './others.ts';
 import type { Pauses } from './pauses.ts';
 import type { Ledger } from './ledger.ts';
 import { LOOK_EVERY_MS } from './silence.ts';
-import { orderedBy, readOwnSettings, type OwnRead } from './own-settings.ts';
 import { standingAfter, whyInVain } from './standing-after.ts';
 import { ELSEWHERE, READY, Standings } from './standings.ts';
 import { summarise, Tally } from './summary.ts';
 import type { World } from './world.ts';
 
-export interface CoordinatorDeps extends TasksOfRun {
-  readonly run: string;
-  readonly options: RunOptions;
-  readonly codex: CodexCommand;
-  readonly codexVersion: string;
-  readonly by: string;
+export interface CoordinatorDeps extends TasksOfRun, OrderTerms {
   /** Locks in the run's directories that belong to none of its tasks. */
   readonly strays: readonly Task[];
-  readonly directories: ReadonlyMap<string, TaskDirectory>;
   readonly pauses: Pauses;
   readonly emit: (event: RunEvent) => void;
   readonly attempt: (order: AttemptOrder, onNews: (news: AttemptNews) => void) => Promise<Outcome>;
@@ -288,9 +279,13 @@ export class Coordinator {
       await this.#learn(task, place);
       return this.#standings.move(task, { kind: 'over', how: 'given-back' });
     }
-    const own = await this.#ownSettings(task);
+    const own = await settingsFor(this.#world.files, task, this.#deps.options);
     if (own.kind !== 'allowed') return this.#endUnbegun(task, place, own);
-    const order = this.#order(task, own);
+    const order = makeOrder(task, own, this.#deps, {
+      retried: this.#retried.get(task) ?? 0,
+      prior: this.#priors.get(task),
+      budget: this.#deps.ceilings.budgetOf(task),
+    });
     this.#inHand.add(order.claim);
     let outcome: Outcome;
     try {
@@ -326,18 +321,6 @@ export class Coordinator {
     if (outcome.kind === 'failed' && !outcome.willRetry)
       await this.#break(task, order.claim, outcome.failure);
     await learnt;
-  }
-
-  /** What the task says for itself is read now; the attempt begins only if the file says the same then. */
-  async #ownSettings(task: Task): Promise<OwnRead | Outcome> {
-    try {
-      return await readOwnSettings(this.#world.files, task, this.#deps.options);
-    } catch (error) {
-      if (!isStorageError(error)) throw error;
-      const problem = { kind: 'storage', message: error.message } as const;
-      const reason = { kind: 'environment', problem } as const;
-      return { kind: 'returned', attempt: 0, durationMs: 0, usage: NO_USAGE, reason };
-    }
   }
 
   async #endUnbegun(task: Task, place: Place, outcome: Outcome): Promise<void> {
@@ -397,28 +380,6 @@ export class Coordinator {
    */
   #makeRoom(hasMetAnother: boolean): void {
     this.#among = hasMetAnother ? Math.min(MOST_AMONG, this.#among * 4) : Math.max(1, this.#among - 1);
-  }
-
-  #order(task: Task, own: Extract<OwnRead, { kind: 'allowed' }>): AttemptOrder {
-    const { options, codex, codexVersion, run, by } = this.#deps;
-    if (options.dryRun) throw new InvariantError('a dry run has no attempts');
-    const { takeoverAfterMs } = options;
-    const prior = this.#priors.get(task);
-    const budget = this.#deps.ceilings.budgetOf(task);
-    return {
-      claim: newClaimId(),
-      run,
-      task,
-      directory: directoryOf(this.#deps.directories, task),
-      codex,
-      codexVersion,
-      retried: this.#retried.get(task) ?? 0,
-      by,
-      ...orderedBy(own, options),
-      ...(prior ? { prior } : {}),
-      ...(budget ? { budget } : {}),
-      ...(takeoverAfterMs === undefined ? {} : { takeoverAfterMs }),
-    };
   }
 
   #hear(task: Task, order: AttemptOrder, place: Place, news: AttemptNews): void {
