@@ -10,12 +10,14 @@ import type { ClaimId } from '../core/claim.ts';
 import { EnvironmentError, isStorageError } from '../core/errors.ts';
 import type { AgentActivity, DispatchEnd, RunEvent, RunSummary } from '../core/event.ts';
 import type { EnvironmentProblem, Failure } from '../core/failure.ts';
-import { NO_USAGE, type Outcome } from '../core/outcome.ts';
+import type { Outcome } from '../core/outcome.ts';
 import { markerOf, type Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { resetTask } from './by-hand.ts';
 import type { Ceilings } from './ceilings.ts';
+import { Crashes } from './crashes.ts';
 import type { DrainState } from './drain.ts';
+import { ElbowRoom } from './elbow-room.ts';
 import type { Heard } from './heard.ts';
 import { Intake, type TasksOfRun } from './intake.ts';
 import { Level, type Place } from './level.ts';
@@ -43,12 +45,6 @@ export interface CoordinatorDeps extends TasksOfRun, OrderTerms {
   readonly heard?: Pick<Heard, 'countCompleted'>;
 }
 
-/** A worker thread that dies takes its attempts along. A task that this happens to so often has found a bug of ours. */
-const MOST_CRASHES = 3;
-
-/** At most so far from its place is a task taken when terminals share a directory. */
-const MOST_AMONG = 64;
-
 export class Coordinator {
   readonly #world: World;
   readonly #deps: CoordinatorDeps;
@@ -64,15 +60,14 @@ export class Coordinator {
   readonly #inHand = new Set<ClaimId>();
   readonly #attempts = new Set<Promise<void>>();
   readonly #reapings = new Set<Promise<void>>();
-  readonly #crashes = new Map<Task, number>();
+  readonly #crashes = new Crashes();
   /** Attempts of this run that failed and were put back. */
   readonly #retried = new Map<Task, number>();
   readonly #breaker: Breaker<{ readonly task: Task; readonly claim: ClaimId }>;
+  readonly #elbowRoom = new ElbowRoom();
   readonly #tally = new Tally();
   readonly #startedAt: number;
   #lookedAt = Number.NEGATIVE_INFINITY;
-  /** The next task is one of so many that are ready: of one, while this run meets no other. */
-  #among = 1;
   #problem: EnvironmentProblem | undefined;
   #ended: DispatchEnd | undefined;
   #bug: unknown;
@@ -230,7 +225,7 @@ export class Coordinator {
         this.#standings.move(task, { kind: 'ready' });
     }
     while (!this.#isStopping() && this.#mayBegin(now)) {
-      const task = this.#standings.nextReady(this.#among, this.#world.random());
+      const task = this.#standings.nextReady(this.#elbowRoom.among, this.#world.random());
       if (!task) return;
       const end = this.#deps.ceilings.reached(0);
       if (end) return this.endDispatch(end);
@@ -271,7 +266,7 @@ export class Coordinator {
     // Another terminal may have taken it since the last look; asking costs nothing beside starting a child for it.
     const now = await this.#others.standing(task);
     if (now.kind !== 'ready') {
-      this.#makeRoom(now.kind === 'elsewhere');
+      this.#elbowRoom.chose(now.kind === 'elsewhere');
       await this.#learn(task, place);
       return this.#standings.move(task, now);
     }
@@ -296,7 +291,7 @@ export class Coordinator {
     } finally {
       this.#inHand.delete(order.claim);
     }
-    this.#makeRoom(outcome.kind === 'skipped' && outcome.reason === 'already-claimed');
+    this.#elbowRoom.chose(outcome.kind === 'skipped' && outcome.reason === 'already-claimed');
     if (outcome.kind === 'refused') await this.#intake.wasRefused(task);
     this.#tally.count(outcome);
     if (outcome.kind === 'returned' && outcome.reason.kind === 'environment')
@@ -374,14 +369,6 @@ export class Coordinator {
     return true;
   }
 
-  /**
-   * Terminals that start on one directory together would go for the same task again and again, and all but one would have
-   * started an agent in vain. So whoever meets another chooses at random, among four times as many as before.
-   */
-  #makeRoom(hasMetAnother: boolean): void {
-    this.#among = hasMetAnother ? Math.min(MOST_AMONG, this.#among * 4) : Math.max(1, this.#among - 1);
-  }
-
   #hear(task: Task, order: AttemptOrder, place: Place, news: AttemptNews): void {
     const { emit, pauses } = this.#deps;
     switch (news.kind) {
@@ -406,21 +393,10 @@ export class Coordinator {
     }
   }
 
-  /** The thread is gone, and the child with it: the watcher sees to that. The next look finds our own claim and settles it. */
   #crashed(task: Task, error: unknown): Outcome {
-    const crashes = (this.#crashes.get(task) ?? 0) + 1;
-    this.#crashes.set(task, crashes);
-    if (crashes >= MOST_CRASHES) this.#bug ??= error;
-    const message = error instanceof Error ? error.message : String(error);
-    return {
-      kind: 'failed',
-      attempt: crashes,
-      durationMs: 0,
-      usage: NO_USAGE,
-      warnings: [],
-      failure: { kind: 'worker-crashed', message },
-      willRetry: crashes < MOST_CRASHES,
-    };
+    const outcome = this.#crashes.outcomeOf(task, error);
+    if (!outcome.willRetry) this.#bug ??= error;
+    return outcome;
   }
 
   #stop(problem: EnvironmentProblem): void {
