@@ -262,7 +262,7 @@ export class Coordinator {
   }
 
   async #attempt(task: Task, place: Place): Promise<void> {
-    const { attempt, emit } = this.#deps;
+    const { attempt } = this.#deps;
     // Another terminal may have taken it since the last look; asking costs nothing beside starting a child for it.
     const now = await this.#others.standing(task);
     if (now.kind !== 'ready') {
@@ -291,6 +291,11 @@ export class Coordinator {
     } finally {
       this.#inHand.delete(order.claim);
     }
+    await this.#foldIn(task, order.claim, place, outcome);
+  }
+
+  async #foldIn(task: Task, claim: ClaimId, place: Place, outcome: Outcome): Promise<void> {
+    const { emit } = this.#deps;
     this.#elbowRoom.chose(outcome.kind === 'skipped' && outcome.reason === 'already-claimed');
     if (outcome.kind === 'refused') await this.#intake.wasRefused(task);
     this.#tally.count(outcome);
@@ -313,8 +318,7 @@ export class Coordinator {
       });
     }
     if (outcome.kind === 'succeeded') this.#breaker.succeeded();
-    if (outcome.kind === 'failed' && !outcome.willRetry)
-      await this.#break(task, order.claim, outcome.failure);
+    if (outcome.kind === 'failed' && !outcome.willRetry) await this.#break(task, claim, outcome.failure);
     await learnt;
   }
 
