@@ -219,11 +219,7 @@ export class Coordinator {
   /** Hands out as many tasks as there are places, in their order. */
   #dispatch(): void {
     const now = this.#world.uptimeMs();
-    for (const task of this.#standings.in('delayed')) {
-      const standing = this.#standings.of(task);
-      if (standing?.kind === 'delayed' && standing.until <= now)
-        this.#standings.move(task, { kind: 'ready' });
-    }
+    this.#standings.endDelays(now);
     while (!this.#isStopping() && this.#mayBegin(now)) {
       const task = this.#standings.nextReady(this.#elbowRoom.among, this.#world.random());
       if (!task) return;
@@ -432,13 +428,10 @@ export class Coordinator {
   async #change(): Promise<void> {
     const now = this.#world.uptimeMs();
     const apart = this.#level.waitMs(now) ?? LOOK_EVERY_MS;
-    const waits = this.#standings.in('delayed').map((task) => {
-      const standing = this.#standings.of(task);
-      return standing?.kind === 'delayed' ? Math.max(0, standing.until - now) : LOOK_EVERY_MS;
-    });
+    const review = this.#intake.dueInMs ?? LOOK_EVERY_MS;
+    const delay = this.#standings.delayedForMs(now);
     await new Promise<void>((resolve) => {
-      const review = this.#intake.dueInMs ?? LOOK_EVERY_MS;
-      const timer = setTimeout(resolve, Math.min(LOOK_EVERY_MS, apart, review, ...waits));
+      const timer = setTimeout(resolve, Math.min(LOOK_EVERY_MS, apart, review, delay));
       this.#wake = () => {
         clearTimeout(timer);
         resolve();

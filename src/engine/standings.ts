@@ -100,6 +100,26 @@ export class Standings {
     if (standing.kind === 'waiting') this.#places.set(task, place);
   }
 
+  /** Those whose delay is over by `now`, in ms on the uptime clock, are ready. */
+  endDelays(now: number): void {
+    for (const [task, until] of this.#delays()) if (until <= now) this.move(task, READY);
+  }
+
+  /** In how many ms the first delay is over; Infinity where there is none. */
+  delayedForMs(now: number): number {
+    return this.#delays().reduce(
+      (soonest, [, until]) => Math.min(soonest, Math.max(0, until - now)),
+      Infinity,
+    );
+  }
+
+  #delays(): (readonly [task: Task, until: number])[] {
+    return this.in('delayed').flatMap((task) => {
+      const standing = this.of(task);
+      return standing?.kind === 'delayed' ? [[task, standing.until] as const] : [];
+    });
+  }
+
   /** It stands nowhere any more. */
   forget(task: Task): void {
     this.#leave(task);
