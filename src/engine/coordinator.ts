@@ -1,5 +1,6 @@
 /**
- * Order and time of one run: reap → look → dispatch → fold in the outcome, until nothing is left that this run may take.
+ * Order and time of one run: look at what others have → review what came → ceilings → pauses → dispatch → fold in each outcome,
+ * until nothing is left that this run may take.
  *
  * The set of tasks is fixed when the run begins, unless it is to stay for new ones; what may change is their states, and
  * others change them too. So the directory is looked at again whenever there is nothing to dispatch, and every few seconds
@@ -290,6 +291,7 @@ export class Coordinator {
     await this.#foldIn(task, order.claim, place, outcome);
   }
 
+  /** What an outcome changes: where the task stands, how many may be on, whether anything more begins; and it is told. */
   async #foldIn(task: Task, claim: ClaimId, place: Place, outcome: Outcome): Promise<void> {
     const { emit } = this.#deps;
     this.#elbowRoom.chose(outcome.kind === 'skipped' && outcome.reason === 'already-claimed');
