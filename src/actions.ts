@@ -4,7 +4,7 @@ import { clean, type Confirm } from './commands/clean.ts';
 import { complete } from './commands/complete.ts';
 import { configFileFor } from './commands/config-file.ts';
 import { doctor } from './commands/doctor.ts';
-import { failedTasks, list } from './commands/list.ts';
+import { list } from './commands/list.ts';
 import { logs } from './commands/logs.ts';
 import { checkDirectory, checkWritable, givenDirectories } from './commands/given-paths.ts';
 import { openOutbox } from './commands/notify.ts';
@@ -12,6 +12,7 @@ import { checkOpenFiles } from './commands/open-files.ts';
 import { pause, resume } from './commands/pause.ts';
 import { report } from './commands/report.ts';
 import { reset } from './commands/reset.ts';
+import { refuseUnverified, retryTasks } from './commands/retry.ts';
 import { run } from './commands/run.ts';
 import { status, type StatusRequest } from './commands/status.ts';
 import { watchStatus } from './commands/watch-status.ts';
@@ -25,7 +26,7 @@ import { misspeltVariables, whatWasMeant } from './core/misspelt-variables.ts';
 import { withoutTargets, type Notification } from './core/notification.ts';
 import { oneOf, type RunOptions } from './core/options.ts';
 import { printable } from './core/printable.ts';
-import type { TidyReport, TidyStep } from './core/reports.ts';
+import type { LeftOut, TidyReport, TidyStep } from './core/reports.ts';
 import {
   cleanOptions,
   configNamed,
@@ -63,6 +64,7 @@ import { pausedText, resumedText } from './report/pause.ts';
 import { openTerminal, type Terminal } from './report/terminal.ts';
 import { StepLine } from './report/step-line.ts';
 import { tidyText } from './report/tidy.ts';
+import { describeLeftOut } from './report/wording.ts';
 import { packageVersion } from './version.ts';
 
 export const ACTIONS: Actions = {
@@ -102,15 +104,20 @@ export const ACTIONS: Actions = {
     const { options } = request;
     if (!dryRun) await checkWritable(invocation.directories);
     const which = { paths, cwd, patterns: options.patterns, ...(match !== undefined && { match }) };
-    const failed = await failedTasks(which);
+    const { failed, leftOut } = await retryTasks(which);
+    const [left, ...more] = leftOut.map(describeLeftOut);
+    if (!dryRun && failed.length === 0 && left !== undefined)
+      throw new UsageError([left, ...more].join('; '), 'nothing else has failed, and nothing was run');
     if (dryRun || failed.length === 0) {
       const { terminal, paint } = openPainted(env);
       (request.json ? terminal.err : terminal.out)(retryText(failed, match, paint));
-      return 0;
+      for (const one of leftOut) terminal.err(`${describeLeftOut(one)}\n`);
+      return leftOut.length > 0 ? 1 : 0;
     }
+    await refuseUnverified(failed, options);
     const only = { retryFailed: true, rerunCompleted: false, rerunChanged: false };
     const chosen = failed.map(({ task }) => `${task.directory}/${task.name}`);
-    return runTasks(invocation, { ...request, options: { ...options, ...only } }, chosen);
+    return runTasks(invocation, { ...request, options: { ...options, ...only } }, { chosen, leftOut });
   },
 
   async report(typed) {
@@ -225,11 +232,14 @@ async function reportRun(
   await writeReportFiles(data, reports, terminal, say);
 }
 
-/** `chosen` are the tasks to run, where those are not all that the paths stand for. */
+/** `chosen` are the tasks to run, where those are not all that the paths stand for, and `leftOut` those that were meant too. */
 async function runTasks(
   invocation: Located,
   request: RunInvocation,
-  chosen: readonly string[] = invocation.paths,
+  { chosen, leftOut }: { readonly chosen: readonly string[]; readonly leftOut: readonly LeftOut[] } = {
+    chosen: invocation.paths,
+    leftOut: [],
+  },
 ): Promise<number> {
   const { paths, env, cwd } = invocation;
   const { options, settings } = request;
@@ -260,8 +270,9 @@ async function runTasks(
       kind: 'notice',
       message: `the variable ${found.variable} is no setting; ${whatWasMeant(found)}`,
     });
+  for (const one of leftOut) emit({ kind: 'notice', message: describeLeftOut(one) });
   try {
-    const order = { paths: chosen, options, env: withoutTargets(env), cwd, version };
+    const order = { paths: chosen, leftOut: leftOut.length, options, env: withoutTargets(env), cwd, version };
     const exitCode = await run(order, emit, reporter.takeControls);
     await reporter.close(exitCode);
     await writeReports();

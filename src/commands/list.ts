@@ -47,16 +47,6 @@ async function* withReason(
   }
 }
 
-/** The tasks that a retry is for. Throws UsageError for a path that does not exist. */
-export async function failedTasks(
-  request: Omit<ListRequest, 'states' | 'withReasons'>,
-): Promise<readonly ListedTask[]> {
-  const failed: ListedTask[] = [];
-  const states = new Set<TaskState>(['failed']);
-  for await (const one of list({ ...request, states, withReasons: true })) failed.push(one);
-  return failed;
-}
-
 const NO_MARKS = new Marks();
 
 function logOf({ directory, name }: Task, state: TaskState): { readonly log?: string } {

@@ -6,9 +6,10 @@ import type { EnvironmentProblem } from '../core/failure.ts';
 import { MAX_CONCURRENCY, type RunOptions } from '../core/options.ts';
 import { NO_USAGE } from '../core/outcome.ts';
 import { headline } from '../core/printable.ts';
-import { Marks, type Task, type TaskState } from '../core/task.ts';
+import { Marks, stateOf, type Task, type TaskState } from '../core/task.ts';
 import { EnvironmentError, UsageError } from '../core/errors.ts';
 import { Arrivals } from '../engine/arrivals.ts';
+import { missingFor } from '../engine/before.ts';
 import { Ceilings } from '../engine/ceilings.ts';
 import { Coordinator } from '../engine/coordinator.ts';
 import { Drain } from '../engine/drain.ts';
@@ -42,6 +43,8 @@ export interface RunRequest {
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
   readonly version: string;
+  /** So many tasks were meant as well, and could not be taken; it has been said. */
+  readonly leftOut?: number;
 }
 
 /** How long an abort may take before the process leaves all the same: the ladder, the sweep, and some for the disk. */
@@ -75,6 +78,8 @@ export async function run(
   if (isAnyPending(discovery)) void threads.start();
   const plan = await planTasks(world.files, discovery, options);
   const { tasks, refused, listings } = discovery;
+  for (const message of await missingFor(world.files, failedIn(discovery, options), options))
+    emit({ kind: 'notice', message });
   const changedAt = new Map([...listings].map(([path, listing]) => [path, listing.changedAt]));
   const strays = findStrays(listings, tasks, cwd);
   const directories = await openDirectories(world, [...tasks, ...strays]);
@@ -112,6 +117,15 @@ export async function run(
     await removeIdentityFile(world.files, directory, world.me);
   }
   return exitCode;
+}
+
+/** What failed in an earlier run and is taken again. */
+function failedIn({ tasks, listings }: Discovery, { retryFailed }: RunOptions): Task[] {
+  if (!retryFailed || [...listings.values()].every(({ marks }) => marks.failed.size === 0)) return [];
+  return tasks.filter(({ directory, name }) => {
+    const marks = listings.get(directory)?.marks;
+    return marks !== undefined && stateOf(name, marks) === 'failed';
+  });
 }
 
 /** Resolves with an exit code where the run is over before it began. */
@@ -222,7 +236,7 @@ async function drainTasks(
   const { summary, problem, ended } = await coordinator.run();
   await ceilings.look(); // what ended last may be what reaches one: the other terminals hear of it
   await threads.close();
-  const exitCode = drain.exitCode ?? exitCodeOf(summary, problem, ended);
+  const exitCode = drain.exitCode ?? exitCodeOf(summary, problem, ended, request.leftOut);
   emit({ kind: 'run-finished', summary, exitCode });
   return exitCode;
 }
@@ -322,11 +336,12 @@ function exitCodeOf(
   { failed, refused, givenBack, held, pending, waiting, states }: RunSummary,
   problem: EnvironmentProblem | undefined,
   ended: DispatchEnd | undefined,
+  leftOut = 0,
 ): number {
   if (problem) return 3;
-  if (states) return refused + states.pending + states['in-progress'] + states.failed > 0 ? 1 : 0;
+  if (states) return leftOut + refused + states.pending + states['in-progress'] + states.failed > 0 ? 1 : 0;
   const left = ended ? pending : 0;
-  return failed + refused + givenBack + held + waiting + left > 0 ? 1 : 0;
+  return failed + refused + givenBack + held + waiting + left + leftOut > 0 ? 1 : 0;
 }
 
 /** A command of the user's own is not asked for its version: it may take any call for work. */

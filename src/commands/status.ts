@@ -24,6 +24,7 @@ import { describeDirectory } from '../io/file-system.ts';
 import { lookAt, resultId, type Files } from '../io/files.ts';
 import { readLock } from '../io/lock-file.ts';
 import { readPause } from '../io/pause-file.ts';
+import { readRanWith } from '../io/ran-with.ts';
 import { readChecked, readReason } from '../io/result-log.ts';
 import { Stamps, stampOf } from '../io/stamps.ts';
 import { relative, resolve } from 'node:path';
@@ -206,13 +207,14 @@ async function whatLogSays(
   files: Files,
   state: 'completed' | 'failed',
   log: string,
-): Promise<Pick<TaskStatus, 'checked' | 'reason'>> {
+): Promise<Pick<TaskStatus, 'checked' | 'reason' | 'ranWith'>> {
   if (state === 'completed') {
     const checked = await readChecked(files, log);
     return checked === undefined ? {} : { checked };
   }
   const reason = await readReason(files, log);
-  return reason === undefined ? {} : { reason };
+  const ranWith = await readRanWith(files, log);
+  return { ...(reason !== undefined && { reason }), ...(ranWith && { ranWith }) };
 }
 
 async function pausesIn(world: World, paths: readonly string[], cwd: string): Promise<PauseReport> {

@@ -118,6 +118,10 @@ export function describeFailure(failure: Failure): string {
   }
 }
 
+/** Whether a log's reason is that of a verification that failed, in the words above. */
+export const isVerifyFailure = (reason: string | undefined): boolean =>
+  reason !== undefined && /^verify failed with code \d/.test(reason);
+
 const among = (doing: Doing) => (doing.kind === 'unknown' ? '' : `, ${describeDoing(doing)}`);
 
 /** What stopped the run, and what to do about it. */

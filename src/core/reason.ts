@@ -15,7 +15,7 @@ export function withoutParticulars(reason: string): string {
     .replace(/[\w.~@…-]*\/[\w.~@…/-]+|\b[\w-]+\.[a-z]\w{0,4}\b/gi, '…')
     .replace(/\b(?=\w*\d)\w{6,}(?:-\w+)*\b/g, '#')
     .replace(/\b[0-9a-f]{8,}\b/gi, '#')
-    .replace(/\d+/g, '#')
+    .replace(/\d+(?:\.\d+)*/g, '#')
     .replace(/\s+/g, ' ')
     .trim();
 }

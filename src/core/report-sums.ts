@@ -76,7 +76,7 @@ export function tokensOverTime(attempts: readonly (Span & { readonly usage: Usag
 }
 
 export interface FailureGroup {
-  /** Without what differs from task to task; shown with what one of them said in full. */
+  /** Without what differs from task to task, unless it is of one task only; shown with what one of them said in full. */
   readonly reason: string;
   readonly example: string;
   readonly count: number;
@@ -98,7 +98,9 @@ export function failuresOf(
     group.tasks.push(label);
     groups.set(key, { ...group, count: group.tasks.length });
   }
-  return [...groups.values()].sort((a, b) => b.count - a.count);
+  return [...groups.values()]
+    .map((group) => (group.count === 1 ? { ...group, reason: group.example } : group))
+    .sort((a, b) => b.count - a.count);
 }
 
 export interface Setback {

@@ -1,5 +1,6 @@
 /** What the commands other than `run` return: data, which `report/` renders for people or as JSON. */
 import type { Holder } from './event.ts';
+import type { AgentMode } from './options.ts';
 import type { Pause } from './pause.ts';
 import type { RunSpending, Spent } from './spending.ts';
 import type { Refusal, Task, TaskState } from './task.ts';
@@ -8,6 +9,13 @@ import type { Refusal, Task, TaskState } from './task.ts';
 export interface Wait {
   readonly count: number;
   readonly first: { readonly label: string; readonly state: TaskState };
+}
+
+/** What an attempt was given by its run, as far as its log says it. */
+export interface RanWith {
+  readonly mode?: AgentMode;
+  /** The command that had to succeed. */
+  readonly verify?: string;
 }
 
 export interface TaskStatus {
@@ -28,6 +36,8 @@ export interface TaskStatus {
   readonly orphans?: readonly number[];
   /** For a failed task: the reason in its log, one line. */
   readonly reason?: string;
+  /** For a failed task: how its last attempt was run. */
+  readonly ranWith?: RanWith;
   /** For a completed task: what its log says was checked, in words. */
   readonly checked?: string;
   /** The log to read: the mirror of a running task, or its result. */
@@ -39,6 +49,13 @@ export interface TaskStatus {
 
 /** A task of a list; `reason` where it was asked for. */
 export type ListedTask = Pick<TaskStatus, 'task' | 'state' | 'reason' | 'log'>;
+
+/** A failed task that waits for one that a retry does not take, and the command that takes both. */
+export interface LeftOut {
+  readonly task: Task;
+  readonly wait: Wait;
+  readonly command: string;
+}
 
 /** A process that works on tasks. */
 export interface Worker {

@@ -29,6 +29,7 @@ import {
 import { identityToken } from '../io/process-identity.ts';
 import { isUnchanged, readPrompt } from '../io/prompt.ts';
 import { isStillThere } from '../io/real-directory.ts';
+import { isSayable } from '../io/ran-with.ts';
 import { mirrorStandIn } from '../io/result-log.ts';
 import { temporaryPath } from '../io/task-directory.ts';
 import { spentIn } from './accounting.ts';
@@ -197,7 +198,7 @@ export async function lookAgain({
 
 function writeHeader(running: Running): void {
   const { world, order, log, history, source, thread } = running;
-  const { task, claim, settings, codexVersion, expectChanges, own = {} } = order;
+  const { task, claim, settings, codexVersion, expectChanges, own = {}, verify } = order;
   const words = Object.entries(own).map(([name, value]) => `${name} ${value}`);
   log.header({
     task: task.name,
@@ -212,6 +213,7 @@ function writeHeader(running: Running): void {
     ...(thread === undefined ? {} : { continues: thread }),
     ...(expectChanges ? { begun: new Date(workBegun(running)).toISOString() } : {}),
     by: `${order.by}, pid ${world.me.pid} on ${world.me.host.name}`,
+    ...(verify && isSayable(verify.command) && { verify: verify.command }),
     ...(words.length > 0 && { settings: `${headline(words.join(', '), 400)} (of the task itself)` }),
   });
 }

@@ -1,4 +1,4 @@
-/** What pending tasks wait for, or what is wrong with them, as far as it can be told without running them. */
+/** What tasks wait for, or what is wrong with them, as far as it can be told without running them. */
 import { UsageError } from '../core/errors.ts';
 import type { TaskStatus, Wait } from '../core/reports.ts';
 import type { Task, TaskState } from '../core/task.ts';
@@ -9,7 +9,7 @@ import { together } from './task-plan.ts';
 
 export class Waits {
   readonly #files: Files;
-  /** What each pending task says that it comes after, by its path: read once, however often somebody looks. */
+  /** What each of these tasks says that it comes after, by its path: read once, however often somebody looks. */
   readonly #said = new Map<string, readonly string[]>();
   /** Of those that every run refuses, what is wrong with them. They are read again at every look: they are there to be put right. */
   readonly #refused = new Map<string, string>();
@@ -18,20 +18,20 @@ export class Waits {
     this.#files = files;
   }
 
-  /** `states` has every task that is known. */
+  /** `states` has every task that is known; those of `tasks` are told of that wait, or that every run refuses. */
   async look(
     known: Known,
     states: ReadonlyMap<Task, TaskState>,
+    tasks = known.tasks.filter((task) => states.get(task) === 'pending'),
   ): Promise<ReadonlyMap<Task, Pick<TaskStatus, 'waitsFor' | 'refused'>>> {
-    const pending = known.tasks.filter((task) => states.get(task) === 'pending');
-    const unread = pending.filter((task) => !this.#said.has(pathOf(task)) || this.#refused.has(pathOf(task)));
+    const unread = tasks.filter((task) => !this.#said.has(pathOf(task)) || this.#refused.has(pathOf(task)));
     this.#refused.clear();
     for (const task of unread) this.#said.set(pathOf(task), []);
     await together(await thoseWithMatter(unread), (task) => this.#read(task));
     const names = new AfterNames(known);
     const open = new Map<ReadonlySet<Task>, readonly Task[]>();
     const waits = new Map<Task, Pick<TaskStatus, 'waitsFor' | 'refused'>>();
-    for (const task of pending) {
+    for (const task of tasks) {
       const refused = this.#refused.get(pathOf(task));
       if (refused !== undefined) waits.set(task, { refused });
       const groups: (readonly Task[])[] = [];

@@ -2,11 +2,12 @@
  * The report as JUnit XML, for whoever shows test results: a suite for each directory, a test case for each task. A failed task is
  * a failure with the end of its log; one that has no result yet is skipped.
  */
-import module, { type Builder, type TestSuite } from 'junit-report-builder';
+import module, { type Builder, type TestCase, type TestSuite } from 'junit-report-builder';
 import { headline, printable, printableText } from '../core/printable.ts';
 import { pathOf, type ReportData, type ReportTask } from '../core/report-data.ts';
 import { withoutParticulars } from '../core/reason.ts';
 import { tokensIn } from '../core/spending.ts';
+import { describeWait } from './wording.ts';
 
 /** Its types say that the builder is the default export of an ES module; it is what the CommonJS module exports. */
 const builder = module as unknown as Builder;
@@ -31,7 +32,8 @@ export function reportJunit(data: ReportData): string {
 }
 
 function addCase(suite: TestSuite, task: ReportTask, className: string): void {
-  const { name, state, attempts, olderAttempts, usage, durationMs, reason, thread, log, excerpt } = task;
+  const { name, state, attempts, olderAttempts, usage, durationMs, reason, thread, log, excerpt, waitsFor } =
+    task;
   const test = suite
     .testCase()
     .className(className)
@@ -43,8 +45,23 @@ function addCase(suite: TestSuite, task: ReportTask, className: string): void {
     .property('tokens', String(tokensIn(usage)));
   if (thread !== undefined) test.property('thread', thread);
   if (log !== undefined) test.property('log', printable(log));
-  if (state === 'pending' || state === 'in-progress') test.skipped();
+  if (state === 'pending' || state === 'in-progress') skip(test, waitsFor && describeWait(waitsFor));
   if (state !== 'failed') return;
   const why = headline(reason ?? 'its log does not say why');
   test.failure(why, withoutParticulars(why)).stacktrace(printableText(excerpt ?? why));
+}
+
+/** The library's `skipped` takes no message. */
+function skip(test: TestCase, message: string | undefined): void {
+  if (message === undefined) {
+    test.skipped();
+    return;
+  }
+  const build = test.build.bind(test);
+  test.getSkippedCount = () => 1;
+  test.build = (parent) => {
+    const element = build(parent);
+    element.ele('skipped', { message });
+    return element;
+  };
 }

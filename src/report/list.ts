@@ -71,11 +71,10 @@ async function* groups(
 
 const MOST_NAMED = 3;
 
-function groupText({ reason, example, count, tasks }: FailureGroup, { bold, dim }: Paint): string {
-  const what = count === 1 ? example : reason;
+function groupText({ reason, count, tasks }: FailureGroup, { bold, dim }: Paint): string {
   const named = tasks.slice(0, MOST_NAMED).map(printable).join(', ');
   const others = count > MOST_NAMED ? ` and ${count - MOST_NAMED} more` : '';
-  return `${bold(`${count} ×`)} ${headline(what)}\n    ${dim(named + others)}\n`;
+  return `${bold(`${count} ×`)} ${headline(reason)}\n    ${dim(named + others)}\n`;
 }
 
 /** What a retry would run; or that there is nothing. */

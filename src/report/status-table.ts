@@ -9,7 +9,7 @@ import { columnsOf, padEnd } from './columns.ts';
 import type { Paint } from './console.ts';
 import { ownerFields, refusalFields, safeJson, taskFields } from './json.ts';
 import { describePace, describeSpent } from './spending.ts';
-import { describeHolder, describeWait, describePause, pids, plural } from './wording.ts';
+import { describeHolder, describeWait, describePause, pids, plural, retryCommand } from './wording.ts';
 
 const TITLES: Readonly<Record<TaskState, string>> = {
   pending: 'Pending',
@@ -68,11 +68,12 @@ export function taskLines(tasks: readonly TaskStatus[], view: StatusView): strin
   return tasks.map((task) => taskLine(task, view));
 }
 
-/** What to type to see what went wrong, and to go on with it by hand where Codex has kept the thread. */
-function goOnWith({ task, state, thread }: TaskStatus, { paint }: StatusView): string[] {
+/** What to type to see what went wrong, to try it again as it was run, and to go on with it by hand where Codex has kept the thread. */
+function goOnWith({ task, state, thread, ranWith }: TaskStatus, { paint }: StatusView): string[] {
   if (state !== 'failed') return [];
   const commands = [
     `codex-worker logs ${shellPath(task.label)}`,
+    retryCommand(task.label, ranWith),
     ...(thread === undefined ? [] : [`codex resume ${thread}`]),
   ];
   return [' '.repeat(TITLES['in-progress'].length + 2) + commands.map(paint.cyan).join(paint.dim(' · '))];

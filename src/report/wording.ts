@@ -3,8 +3,8 @@ import type { Holder, InVain, ReapResult } from '../core/event.ts';
 import { formatDuration } from '../core/duration.ts';
 import type { ReturnReason, SkipReason, Usage } from '../core/outcome.ts';
 import { describeProblem } from '../core/failure.ts';
-import { headline, printable } from '../core/printable.ts';
-import type { Wait } from '../core/reports.ts';
+import { headline, printable, shellPath, shellQuoted } from '../core/printable.ts';
+import type { LeftOut, RanWith, Wait } from '../core/reports.ts';
 import type { TaskState } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { ProcessIdentity } from '../core/claim.ts';
@@ -82,6 +82,25 @@ const AS_IT_STANDS: Readonly<Record<TaskState, string>> = {
 export function describeWait({ first, count }: Wait): string {
   const others = count > 1 ? `, and for ${plural(count - 1, 'other')}` : '';
   return `waits for ${printable(first.label)}${AS_IT_STANDS[first.state]}${others}`;
+}
+
+/** A failed task that a retry leaves alone. */
+export function describeLeftOut({ task, wait: { first, count }, command }: LeftOut): string {
+  const others = count > 1 ? ` and ${count - 1} more` : '';
+  const stands = AS_IT_STANDS[first.state] || ', which is pending';
+  return `${printable(task.label)} waits for ${printable(first.label)}${stands}${others}: ${command} takes ${count > 1 ? 'all of them' : 'both'}`;
+}
+
+/**
+ * The command that takes a failed task again as it was run, to be copied into a shell. The safest mode, which is the default,
+ * is not said.
+ */
+export function retryCommand(label: string, { mode, verify }: RanWith = {}): string {
+  return [
+    `codex-worker retry ${shellPath(label)}`,
+    ...(mode === undefined || mode === 'read-only' ? [] : [`--mode ${mode}`]),
+    ...(verify === undefined ? [] : [`--verify ${shellQuoted(verify)}`]),
+  ].join(' ');
 }
 
 export function describeProcess({ pid, host }: ProcessIdentity): string {

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { failedTasks, list } from '../../src/commands/list.ts';
+import { list } from '../../src/commands/list.ts';
+import { retryTasks } from '../../src/commands/retry.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { listOptions, retryOptions } from '../../src/core/look-requests.ts';
 import { createPaint } from '../../src/report/console.ts';
@@ -35,7 +36,7 @@ function scene(t: TestContext) {
     return out;
   };
   const retried = async (match?: string) =>
-    failedTasks({ paths: [], cwd, patterns: ['*.md'], ...(match !== undefined && { match }) });
+    (await retryTasks({ paths: [], cwd, patterns: ['*.md'], ...(match !== undefined && { match }) })).failed;
   return { cwd, write, fail, options, show, retried };
 }
 

@@ -20,6 +20,7 @@ test('a reason without its particulars is the same for every task that failed fo
       'unexpected status 502 from https://api.example.com/v1',
       'unexpected status # from …',
     ],
+    ['timed out after 2.0s', 'timed out after 12.5s', 'timed out after #s'],
     ['idle for 15m 00s, in `npm test`', 'idle for 15m 30s, in `make check`', 'idle for #m #s, in …'],
   ];
   for (const [one, other, both] of alike) {

@@ -70,6 +70,13 @@ test('nothing was done, or only for a moment: the page is there all the same', (
   assert.doesNotMatch(reportPage(moment), /NaN|Infinity|undefined/);
 });
 
+test('what is said of the attempts is true when a task failed, and when one was tried again', () => {
+  const failed = entry('a.md', NOW, { outcome: 'failed', why: 'idle' });
+  assert.match(reportPage(report(['a.md', 'b.md'], [failed])), /no task had more than one/);
+  const again = [entry('a.md', NOW - HOUR, { outcome: 'failed' }), failed];
+  assert.match(reportPage(report(['a.md', 'b.md'], again)), /1 task had more than one/);
+});
+
 test('ten thousand tasks are a page of less than ten megabytes', () => {
   const names = Array.from({ length: 10_000 }, (_, n) => `a-task-with-a-name-${n}.md`);
   const thread = '0199a213-81c0-7800-8aa1-bbab2a035a53';

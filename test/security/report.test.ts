@@ -145,6 +145,9 @@ test(
       assert.equal(await page.locator('.task:visible').count(), 0, 'the first of them is completed');
       await page.click('#tools button[value=""]');
       assert.deepEqual(await page.locator('.task:visible .name').allTextContents(), [NAMES[0]]);
+      await page.fill('#tools input', 'ALERT(6)');
+      const failed = NAMES.filter((_, n) => n % 3 !== 0).length;
+      assert.equal(await page.locator('.task:visible').count(), failed, 'their reasons have it');
       await page.fill('#tools input', '');
       await page.selectOption('#tools select', 'place');
       for (const task of await page.locator('.task').all())

@@ -13,12 +13,13 @@ if (list && tools) {
   const buttons = [...tools.querySelectorAll('button')];
   const none = document.getElementById('none');
   let state = '';
-  const names = new Map(tasks.map((task) => [task, task.querySelector('.name').textContent.toLowerCase()]));
+  const said = (task) => [...task.querySelectorAll('.name, .why')].map((part) => part.textContent.toLowerCase()).join('\\n');
+  const words = new Map(tasks.map((task) => [task, said(task)]));
   const show = () => {
     const word = search.value.trim().toLowerCase();
     let shown = 0;
     for (const task of tasks) {
-      task.hidden = (state !== '' && task.dataset.state !== state) || !names.get(task).includes(word);
+      task.hidden = (state !== '' && task.dataset.state !== state) || !words.get(task).includes(word);
       if (!task.hidden) shown += 1;
     }
     none.hidden = shown > 0;

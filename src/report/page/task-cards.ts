@@ -4,7 +4,15 @@ import { headline, printable, printableText, shellPath } from '../../core/printa
 import type { ReportAttempt, ReportData, ReportTask } from '../../core/report-data.ts';
 import { tokensIn } from '../../core/spending.ts';
 import { unreachable } from '../../core/unreachable.ts';
-import { describeHolder, describeUsage, formatTokens, localMoment, plural } from '../wording.ts';
+import {
+  describeHolder,
+  describeUsage,
+  describeWait,
+  formatTokens,
+  localMoment,
+  plural,
+  retryCommand,
+} from '../wording.ts';
 import { outcomeWord, STATE_WORDS } from './words.ts';
 
 /** More details than this make a browser slow, and a page too large to send. What went well is left out first. */
@@ -49,7 +57,7 @@ function cardOf(task: ReportTask, n: number) {
   };
 }
 
-function reasonOf({ state, reason, checked, holder }: ReportTask): string {
+function reasonOf({ state, reason, checked, holder, waitsFor }: ReportTask): string {
   switch (state) {
     case 'completed':
       return headline(checked ?? '');
@@ -58,7 +66,7 @@ function reasonOf({ state, reason, checked, holder }: ReportTask): string {
     case 'in-progress':
       return holder ? describeHolder(holder) : '';
     case 'pending':
-      return '';
+      return waitsFor ? describeWait(waitsFor) : '';
     default:
       return unreachable(state);
   }
@@ -82,12 +90,19 @@ interface Command {
   readonly command: string;
 }
 
-/** As the task's own path was typed. */
-const logBeside = ({ label, name, directory, log = '' }: ReportTask) =>
-  label.slice(0, label.length - name.length) + log.slice(directory.length + 1);
+/** As the task's own path was typed; ends with a slash, or is empty. */
+const placeOf = ({ label, name }: ReportTask) => label.slice(0, label.length - name.length);
+const logBeside = (task: ReportTask) => placeOf(task) + (task.log ?? '').slice(task.directory.length + 1);
+
+/** What waits for others is run together with them. */
+function runCommand(task: ReportTask): string {
+  const path = task.waitsFor ? placeOf(task) : task.label;
+  return path === '' ? 'codex-worker' : `codex-worker ${shellPath(path)}`;
+}
 
 /** To be copied into a shell: what the name of a task could make of it there is quoted. */
-function commandsFor({ label, state, thread }: ReportTask): readonly Command[] {
+function commandsFor(task: ReportTask): readonly Command[] {
+  const { label, state, thread, ranWith } = task;
   const path = shellPath(label);
   const read: Command = { what: 'all that its agent did', command: `codex-worker logs ${path}` };
   const talk: readonly Command[] =
@@ -98,11 +113,11 @@ function commandsFor({ label, state, thread }: ReportTask): readonly Command[] {
     case 'completed':
       return talk;
     case 'failed':
-      return [read, { what: 'try it again', command: `codex-worker retry ${path}` }, ...talk];
+      return [read, { what: 'try it again', command: retryCommand(label, ranWith) }, ...talk];
     case 'in-progress':
       return [{ what: 'watch it', command: `codex-worker logs ${path} -f` }];
     case 'pending':
-      return [{ what: 'run it', command: `codex-worker ${path}` }, ...talk];
+      return [{ what: 'run it', command: runCommand(task) }, ...talk];
     default:
       return unreachable(state);
   }

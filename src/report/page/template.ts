@@ -118,7 +118,7 @@ export const TEMPLATE = `<!doctype html>
 <section>
 <h2>Tasks <small>each opens: its attempts, the end of its log, how to go on</small></h2>
 <div class="tools" id="tools" hidden>
-<input type="search" placeholder="Find a task" aria-label="Find a task by its name">
+<input type="search" placeholder="Find a task" aria-label="Find a task by its name or its reason">
 <button type="button" value="" aria-pressed="true">all</button>
 <% for (const { state, word, count } of it.shares) { if (count > 0) { %><button type="button" value="<%= state %>" aria-pressed="false"><%= word %> <%= count %></button><% } } %>
 <select aria-label="Order"><option value="">what needs you first</option><option value="place">by name</option><option value="ms">longest first</option><option value="tokens">most tokens first</option></select>
@@ -128,7 +128,7 @@ export const TEMPLATE = `<!doctype html>
 <details class="task" id="<%= card.anchor %>" data-state="<%= card.state %>" data-place="<%= card.place %>" data-ms="<%= card.durationMs %>" data-tokens="<%= card.tokens %>">
 <summary><i class="dot b-<%= card.state %>"></i><span class="name"><bdi><%= card.name %></bdi></span><span class="facts"><%= card.facts %></span></summary>
 <div class="body">
-<% if (card.reason) { %><p><%= card.reason %></p><% } %>
+<% if (card.reason) { %><p class="why"><%= card.reason %></p><% } %>
 <% if (card.attempts.length > 0) { %><table>
 <% if (card.older > 0) { %><tr><td colspan="5"><%= card.older %> earlier attempts</td></tr><% } %>
 <% for (const one of card.attempts) { %><tr><td><i class="b-<%= one.outcome %>"></i><%= one.number %></td><td><%= one.words %></td><td><%= one.when %></td><td><%= one.took %></td><td><%= one.tokens %></td><td><%= one.run %></td></tr><% } %>

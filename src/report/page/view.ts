@@ -90,7 +90,7 @@ function sharesOf({ states, tasks }: ReportTotals) {
   });
 }
 
-function triesOf(attempts: number, setbacks: ReportData['setbacks']): string {
+function triesOf(attempts: number, { setbacks, tasks }: Pick<ReportData, 'setbacks' | 'tasks'>): string {
   const said = (outcome: string, word: string) => {
     const n = setbacks.filter((one) => one.outcome === outcome).reduce((sum, { count }) => sum + count, 0);
     return n === 0 ? [] : [`${n} ${word}`];
@@ -101,10 +101,12 @@ function triesOf(attempts: number, setbacks: ReportData['setbacks']): string {
     ...said('died', 'died'),
   ];
   if (words.length > 0) return words.join(', ');
-  return attempts === 0 ? 'nothing was run yet' : 'one was enough for each task';
+  if (attempts === 0) return 'nothing was run yet';
+  const several = tasks.filter((task) => task.attempts.length + task.olderAttempts > 1).length;
+  return several === 0 ? 'no task had more than one' : `${plural(several, 'task')} had more than one`;
 }
 
-function tilesOf({ totals, durations, setbacks }: ReportData) {
+function tilesOf({ totals, durations, ...data }: ReportData) {
   const { states, tasks, attempts, usage, agentMs, busyMs } = totals;
   const share =
     tasks === 0 ? '' : `${Math.floor((states.completed / tasks) * 100)}% of ${plural(tasks, 'task')}`;
@@ -120,7 +122,7 @@ function tilesOf({ totals, durations, setbacks }: ReportData) {
     {
       name: 'Attempts',
       value: String(attempts),
-      detail: triesOf(attempts, setbacks),
+      detail: triesOf(attempts, data),
       state: '',
     },
     {
