@@ -1,7 +1,9 @@
 /** The only door to standard output and standard error. */
 import { once } from 'node:events';
-import { fstatSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { EnvironmentError, errnoOf, isErrno } from '../core/errors.ts';
+import { isInForeground } from './foreground.ts';
 
 export interface Terminal {
   readonly out: (text: string) => void;
@@ -29,6 +31,8 @@ export interface Terminal {
 }
 
 export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
+  if (process.platform === 'linux' && process.listenerCount('exit', leaveOthersTheirModes) === 0)
+    process.on('exit', leaveOthersTheirModes); // elsewhere it takes a process to know where we are
   surviveLostReader(process.stdout);
   surviveLostReader(process.stderr);
   return {
@@ -87,6 +91,15 @@ export function wantsColours(env: NodeJS.ProcessEnv, isTerminal: boolean | undef
   if (env['NO_COLOR']) return false;
   if (env['FORCE_COLOR']) return env['FORCE_COLOR'] !== '0' && env['FORCE_COLOR'] !== 'false';
   return isTerminal === true && env['TERM'] !== 'dumb'; // isTTY is undefined where there is none, whatever its type says
+}
+
+/**
+ * As it ends, Node gives a terminal the modes back that it had when Node began (ResetStdio in its src/node.cc), also from the
+ * background, where somebody else works with it: a shell would be left without echo. What is closed it passes over.
+ */
+function leaveOthersTheirModes(): void {
+  const terminals = [0, 1, 2].filter((fd) => isatty(fd));
+  if (terminals.length > 0 && !isInForeground()) for (const fd of terminals) closeSync(fd);
 }
 
 /** Streams whose reader is gone. Node revives its own streams after an error, so `destroyed` does not tell. */
