@@ -1,5 +1,4 @@
 /** Whether this process has the terminal, or the shell has put it aside: then it must neither read from it nor set its modes. */
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 /** True where that cannot be known, and where no shell does such a thing. */
@@ -21,6 +20,7 @@ function fromProc(): Groups {
 }
 
 function fromPs(): Groups {
+  const { spawnSync } = process.getBuiltinModule('node:child_process'); // it takes a while, and few need it
   const { stdout } = spawnSync('ps', ['-o', 'pgid=,tpgid=', '-p', String(process.pid)], { encoding: 'utf8' });
   const [own, foreground] = (stdout ?? '').trim().split(/\s+/).map(Number);
   return [own, foreground];

@@ -1,7 +1,6 @@
 /** The only door to standard output and standard error. */
 import { once } from 'node:events';
 import { closeSync, fstatSync, writeSync } from 'node:fs';
-import { isatty } from 'node:tty';
 import { EnvironmentError, errnoOf, isErrno } from '../core/errors.ts';
 import { isInForeground } from './foreground.ts';
 
@@ -98,8 +97,8 @@ export function wantsColours(env: NodeJS.ProcessEnv, isTerminal: boolean | undef
  * background, where somebody else works with it: a shell would be left without echo. What is closed it passes over.
  */
 function leaveOthersTheirModes(): void {
-  const terminals = [0, 1, 2].filter((fd) => isatty(fd));
-  if (terminals.length > 0 && !isInForeground()) for (const fd of terminals) closeSync(fd);
+  const terminals = [process.stdin, process.stdout, process.stderr].filter(({ isTTY }) => isTTY);
+  if (terminals.length > 0 && !isInForeground()) for (const { fd } of terminals) closeSync(fd);
 }
 
 /** Streams whose reader is gone. Node revives its own streams after an error, so `destroyed` does not tell. */
