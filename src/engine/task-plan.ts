@@ -4,7 +4,7 @@
  */
 import { UsageError } from '../core/errors.ts';
 import type { RunOptions } from '../core/options.ts';
-import { stateOf, type Refusal, type Task } from '../core/task.ts';
+import { byNaturalOrder, stateOf, type Refusal, type Task } from '../core/task.ts';
 import type { Said } from '../core/task-settings.ts';
 import type { Files } from '../io/files.ts';
 import { AfterNames, type Known } from './after-names.ts';
@@ -115,7 +115,10 @@ async function afterOf(names: AfterNames, wishes: readonly Wish[]): Promise<Afte
     }
   }
   for (const circle of circlesIn(after)) {
-    const way = [...circle, ...circle.slice(0, 1)].map(({ label }) => label).join(' → ');
+    const [start] = circle.toSorted(byNaturalOrder); // whatever order the directory was read in
+    const at = start ? circle.indexOf(start) : 0;
+    const round = [...circle.slice(at), ...circle.slice(0, at + 1)];
+    const way = round.map(({ label }) => label).join(' → ');
     complaints.push(`${way} wait for each other (after)`);
   }
   if (complaints.length > 0) {
