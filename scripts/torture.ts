@@ -3,8 +3,8 @@
  * knows, again and again, and counts what went wrong. Nothing may.
  *
  * First each row's controls, then rounds of all rows beside one another, each row getting its share of the time. What a
- * round found is said at once, with the command that runs it again; its directory is kept. Ends with a table; exit code
- * 0 only when nothing was found, every control found what it must, and every row ran.
+ * round found is said at once, with the command that runs it again; its directory is kept. Ends with a table and under
+ * it all that was found, again; exit code 0 only when nothing was, every control found what it must, and every row ran.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,6 +15,7 @@ import { parseArgs } from 'node:util';
 import { seeded } from '../test/rig/random.ts';
 import type { Violation } from '../test/rig/violation.ts';
 import type { Row } from '../test/torture/row.ts';
+import { again, isSound, renderFindings, type Finding, type Shortfalls } from '../test/torture/findings.ts';
 import type { RoundOrder, RoundReport } from '../test/torture/lane.ts';
 import { rows } from '../test/torture/rows.ts';
 import { ControlResult, renderTable, RowResult } from '../test/torture/table.ts';
@@ -161,9 +162,7 @@ function say(text: string): void {
   console.log(`${clock}  ${text}`);
 }
 
-function again(row: Row, roundSeed: number, index: number): string {
-  return `npm run torture -- --only ${row.name} --seed ${roundSeed} --round ${index} --controls no`;
-}
+const findings: Finding[] = [];
 
 let orders = 0;
 /** The first round of a run has the run's own seed, so that a round can be run again by its seed alone. */
@@ -210,9 +209,12 @@ async function runRounds(lane: Lane, number: number): Promise<void> {
     const index = firstRound + result.begin();
     const { report, order, ms } = await oneRound(lane, number, result.row, index);
     result.end(report, ms);
-    for (const { kind, what } of report.violations) say(`VIOLATION  ${result.row.name}: ${kind}: ${what}`);
-    if (report.violations.length > 0)
-      say(`  again: ${again(result.row, order.seed, index)}\n  kept: ${report.kept ?? 'nothing'}`);
+    const where = { row: result.row.name, seed: order.seed, round: index };
+    for (const violation of report.violations) {
+      findings.push({ ...where, violation, kept: report.kept });
+      say(`VIOLATION  ${where.row}: ${violation.kind}: ${violation.what}`);
+    }
+    if (report.violations.length > 0) say(`  again: ${again(where)}\n  kept: ${report.kept ?? 'nothing'}`);
   }
 }
 
@@ -255,7 +257,17 @@ function finish(): void {
     seed,
     minutes: (performance.now() - startedAt) / 60_000,
   });
-  console.log(`\n${table.text}`);
-  if (values.report) writeFileSync(values.report, table.text);
-  process.exitCode = table.ok ? 0 : 1;
+  console.log(`\n${table}`);
+  const shortfalls: Shortfalls = {
+    controlsNotFound: controls
+      .filter(({ found }) => !found)
+      .map(({ row, name }) => ({ row: row.name, control: name })),
+    rowsWithoutRound:
+      values.controls === 'only'
+        ? []
+        : runnable.filter((row) => results.get(row)?.counts().rounds === 0).map(({ name }) => name),
+  };
+  console.log(renderFindings(findings, shortfalls, { seed }));
+  if (values.report) writeFileSync(values.report, table);
+  process.exitCode = isSound(findings, shortfalls) ? 0 : 1;
 }

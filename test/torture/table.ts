@@ -115,7 +115,7 @@ export function renderTable(
     readonly seed: number;
     readonly minutes: number;
   },
-): { text: string; ok: boolean } {
+): string {
   const ran = results.filter(({ unavailable }) => unavailable === undefined);
   const rowLine = (
     name: string,
@@ -172,9 +172,5 @@ export function renderTable(
     ...(controls.length > 0 ? [`With a guard taken out, the same harness:`, proofs] : []),
     ...(missing.length > 0 ? [missing.join('\n')] : []),
   ].join('\n\n');
-  const ok =
-    total.violations === 0 &&
-    controls.every((control) => control.found) &&
-    ran.every((row) => row.counts().rounds > 0);
-  return { text: `${text}\n`, ok };
+  return `${text}\n`;
 }
