@@ -2,6 +2,7 @@
 import type { ProcessIdentity } from './claim.ts';
 import type { EnvironmentProblem } from './failure.ts';
 import type { Pause } from './pause.ts';
+import type { Answer, Question } from './question.ts';
 import type { Outcome, Usage } from './outcome.ts';
 import type { RunSpending } from './spending.ts';
 import type { RunOptions } from './options.ts';
@@ -105,6 +106,10 @@ export type RunEvent =
       readonly pid: number;
     }
   | { readonly kind: 'attempt-activity'; readonly task: Task; readonly activity: AgentActivity }
+  /** Its agent waits until somebody answers; `digest` is what an answer is bound to. */
+  | { readonly kind: 'question'; readonly task: Task; readonly question: Question; readonly digest: string }
+  /** Once for each question, whoever answered it: a person anywhere, or the run itself. */
+  | { readonly kind: 'answered'; readonly task: Task; readonly question: Question; readonly answer: Answer }
   | { readonly kind: 'attempt-ended'; readonly task: Task; readonly outcome: Outcome; readonly log?: string }
   | {
       readonly kind: 'retry-scheduled';

@@ -6,6 +6,7 @@ import { describeFailure, describeProblem, type EnvironmentProblem } from '../co
 import { DEFAULT_PATTERN, type RunOptions } from '../core/options.ts';
 import { completedAs, type Outcome } from '../core/outcome.ts';
 import { headline, printable, shellPath, shellQuoted } from '../core/printable.ts';
+import { idOf } from '../core/question.ts';
 import type { Detail } from '../core/requests.ts';
 import type { Task, TaskState } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
@@ -84,6 +85,10 @@ class ConsoleReporter {
         );
       case 'attempt-activity':
         return this.#ifVerbose(dim(`  ${nameOf(event.task)}: ${printable(event.activity.text)}`));
+      case 'question':
+        return this.#say(`❓ ${nameOf(event.task)} asks for approval (${idOf(event.question)})`);
+      case 'answered':
+        return this.#unlessQuiet(`   ${nameOf(event.task)} was told: ${event.answer.decision}`);
       case 'attempt-ended':
         return this.#ended(event.task, event.outcome, event.log);
       case 'retry-scheduled':

@@ -41,6 +41,7 @@ import { describeFailure, describeProblem, type EnvironmentProblem } from '../co
 import type { RunOptions } from '../core/options.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { pauseFields } from '../core/pause.ts';
+import { idOf } from '../core/question.ts';
 import type { Refusal, Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { describeReturn, describeSkip, withoutSecrets } from './wording.ts';
@@ -85,6 +86,15 @@ function fieldsOf(event: RunEvent): object {
       return { ...taskFields(event.task), attempt: event.attempt, claim: event.claim, pid: event.pid };
     case 'attempt-activity':
       return { ...taskFields(event.task), activity: event.activity };
+    case 'question':
+      return {
+        ...taskFields(event.task),
+        id: idOf(event.question),
+        question: event.question,
+        digest: event.digest,
+      };
+    case 'answered':
+      return { ...taskFields(event.task), id: idOf(event.question), answer: event.answer };
     case 'attempt-ended':
       return { ...taskFields(event.task), ...outcomeFields(event.outcome), log: event.log };
     case 'retry-scheduled':

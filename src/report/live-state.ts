@@ -117,6 +117,8 @@ export class LiveState {
       case 'reaped':
         if (event.result.kind === 'rolled-forward') this[event.result.state] += 1;
         return;
+      case 'question':
+      case 'answered':
       case 'waiting-for-others':
       case 'notice':
       case 'retry-scheduled':

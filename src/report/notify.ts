@@ -64,6 +64,8 @@ export class Notifier {
       case 'tasks-gone':
       case 'waiting-for-others':
       case 'attempt-activity':
+      case 'question':
+      case 'answered':
       case 'retry-scheduled':
       case 'reaped':
       case 'held':

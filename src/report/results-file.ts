@@ -66,6 +66,8 @@ export class ResultsFile {
       case 'notice':
       case 'attempt-started':
       case 'attempt-activity':
+      case 'question':
+      case 'answered':
       case 'retry-scheduled':
       case 'reaped':
       case 'held':
