@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import type { ClaimId } from './claim.ts';
 
 /** From the least to the most: `stop` ends the turn, `approve-session` is Codex's own "for this session". */
-const DECISIONS = ['stop', 'deny', 'approve', 'approve-session'] as const;
-type Decision = (typeof DECISIONS)[number];
+export const DECISIONS = ['stop', 'deny', 'approve', 'approve-session'] as const;
+export type Decision = (typeof DECISIONS)[number];
 
-interface FileChange {
+export interface FileChange {
   readonly path: string;
   readonly change: 'add' | 'delete' | 'update';
   readonly movedTo?: string;
@@ -15,7 +15,7 @@ interface FileChange {
 }
 
 /** Texts are raw, as the agent wrote them: whoever shows them makes them harmless (`question-text.ts`). */
-type Asked =
+export type Asked =
   | { readonly kind: 'command'; readonly command: string }
   | {
       readonly kind: 'file-changes';
@@ -44,7 +44,7 @@ export interface Question {
 }
 
 /** Who has answered: a person at a terminal, or the run itself when nobody did in time or nobody needs it any more. */
-interface Answerer {
+export interface Answerer {
   readonly user: string;
   readonly host: string;
   /** The terminal's device (`/dev/pts/3`); absent for a script. */
@@ -66,7 +66,7 @@ export interface Answer {
 }
 
 /** SHA-256 of the question's canonical JSON, 64 hexadecimal digits: what an answer is bound to. */
-function digestOf(question: Question): string {
+export function digestOf(question: Question): string {
   return createHash('sha256')
     .update(JSON.stringify(asQuestionFields(question)))
     .digest('hex');

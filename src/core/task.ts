@@ -27,10 +27,11 @@ export interface Refusal {
   readonly why: string;
 }
 
-/** The names that stand beside a task. They are the seed's, plus the running log and the break right. */
+/** The names that stand beside a task. They are the seed's, plus the running log, the break right and the open question. */
 export const markerOf = {
   lock: (task: string) => `.lock-${task}`,
   mirror: (task: string) => `in-progress-${task}`,
+  question: (task: string) => `needs-approval-${task}`,
   completed: (task: string) => `done_exec_log-${task}.txt`,
   failed: (task: string) => `failed_exec_log-${task}.txt`,
   runningLog: (task: string, claim: ClaimId) => `.exec_log-${task}.${claim}`,
@@ -44,7 +45,7 @@ export const PRIVATE_DIRECTORY = '.codex-worker';
 export const CONFIG_FILES = ['.codex-worker.yaml', '.codex-worker.yml', '.codex-worker.json'] as const;
 
 export type Marker =
-  | { readonly kind: 'lock' | 'mirror' | 'completed' | 'failed'; readonly task: string }
+  | { readonly kind: 'lock' | 'mirror' | 'question' | 'completed' | 'failed'; readonly task: string }
   | { readonly kind: 'running-log'; readonly task: string; readonly claim: ClaimId }
   | { readonly kind: 'right'; readonly claim: ClaimId; readonly n: number };
 
@@ -53,6 +54,7 @@ const PREFIXES = [
   '.break-',
   '.exec_log-',
   'in-progress-',
+  'needs-approval-',
   'done_exec_log-',
   'failed_exec_log-',
   PRIVATE_DIRECTORY,
@@ -71,6 +73,8 @@ export function parseMarker(name: string): Marker | undefined {
       return parseHidden(name);
     case 'i':
       return named('mirror', name, 'in-progress-');
+    case 'n':
+      return named('question', name, 'needs-approval-');
     case 'd':
       return named('completed', name, 'done_exec_log-', '.txt');
     case 'f':
@@ -81,7 +85,7 @@ export function parseMarker(name: string): Marker | undefined {
 }
 
 function named(
-  kind: 'lock' | 'mirror' | 'completed' | 'failed',
+  kind: 'lock' | 'mirror' | 'question' | 'completed' | 'failed',
   name: string,
   prefix: string,
   suffix = '',
@@ -119,6 +123,7 @@ export class Marks {
   readonly failed = new Set<string>();
   /** The names themselves, of the markers that are looked at one by one. */
   readonly mirrors: string[] = [];
+  readonly questions: string[] = [];
   readonly runningLogs: string[] = [];
   readonly rights: string[] = [];
 
@@ -145,6 +150,9 @@ export class Marks {
         break;
       case 'mirror':
         this.mirrors.push(name);
+        break;
+      case 'question':
+        this.questions.push(name);
         break;
       case 'running-log':
         this.runningLogs.push(name);

@@ -1,9 +1,10 @@
 /**
  * Removes what processes that died between two steps left behind and nobody can use: rights to claims that are gone,
- * logs without a claim, temporary files of dead processes, mirrors of nothing. Each rule is safe beside every step of
+ * logs without a claim, questions of claims that are gone, temporary files of dead processes, mirrors of nothing. Each rule is safe beside every step of
  * every other process; the order of the looks inside each is what makes it so. Whoever changes it runs `npm run model`.
  */
 import { basename } from 'node:path';
+import type { ClaimId } from '../core/claim.ts';
 import { markerOf, Marks, parseMarker, PRIVATE_DIRECTORY } from '../core/task.ts';
 import { survivors } from '../io/sweep.ts';
 import { pruneEnded, putAside } from '../io/earlier-attempts.ts';
@@ -11,6 +12,7 @@ import { listPrivate } from '../io/file-system.ts';
 import { inTurns, listDirectory, lookAt, removeIfThere, type Files } from '../io/files.ts';
 import { uselessProbes } from '../io/probe-file.ts';
 import { claimIdIn, readLock } from '../io/lock-file.ts';
+import { questionNames, removeQuestion, removeStaleNotice, parseQuestionName } from '../io/question-file.ts';
 import { isTokenOfTheDead } from '../io/process-identity.ts';
 import { isOwnLog, readLogHeader } from '../io/result-log.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
@@ -34,9 +36,11 @@ export async function tidy(
   options: JanitorOptions = { dryRun: false, all: false },
   listed?: Marks,
 ): Promise<string[]> {
-  const { rights, runningLogs, mirrors } = listed ?? (await listMarks(world.files, directory));
+  const { rights, runningLogs, mirrors, questions } = listed ?? (await listMarks(world.files, directory));
   const gone: string[] = [];
   if (rights.length > 0) gone.push(...(await tidyRights(world, directory, options.dryRun)));
+  gone.push(...(await tidyQuestions(world, directory, options.dryRun)));
+  for (const name of questions) gone.push(...(await tidyNotice(world, directory, name, options.dryRun)));
   for (const name of runningLogs) gone.push(...(await tidyLog(world, directory, name, options.dryRun)));
   for (const name of mirrors) {
     const marker = parseMarker(name);
@@ -65,13 +69,8 @@ async function listMarks(files: Files, { path }: TaskDirectory): Promise<Marks> 
 async function tidyRights(world: World, directory: TaskDirectory, dryRun: boolean): Promise<string[]> {
   const { files } = world;
   const { rights } = await listMarks(files, directory);
-  const held = new Set<string>();
-  for (const task of (await listMarks(files, directory)).locked) {
-    const lock = await readLock(files, directory, task);
-    if (lock.kind === 'damaged') return []; // it may hold any claim
-    const claim = claimIdIn(lock);
-    if (claim) held.add(claim);
-  }
+  const held = await heldClaims(files, directory);
+  if (!held) return [];
   const gone: string[] = [];
   for (const name of rights) {
     const marker = parseMarker(name);
@@ -79,6 +78,54 @@ async function tidyRights(world: World, directory: TaskDirectory, dryRun: boolea
     if (dryRun || (await removeIfThere(files, `${directory.path}/${name}`))) gone.push(name);
   }
   return gone;
+}
+
+/** Every claim that a lock holds; `undefined` when one cannot be read, which may hold any claim. */
+async function heldClaims(files: Files, directory: TaskDirectory): Promise<ReadonlySet<ClaimId> | undefined> {
+  const held = new Set<ClaimId>();
+  for (const task of (await listMarks(files, directory)).locked) {
+    const lock = await readLock(files, directory, task);
+    if (lock.kind === 'damaged') return undefined;
+    const claim = claimIdIn(lock);
+    if (claim) held.add(claim);
+  }
+  return held;
+}
+
+/**
+ * List the questions first, then read every lock, as with the rights: an owner asks only while it holds its claim, which never
+ * comes back, so a question that was there before its claim was looked for, and not found, is nobody's.
+ */
+async function tidyQuestions(world: World, directory: TaskDirectory, dryRun: boolean): Promise<string[]> {
+  const { files } = world;
+  const asked = await questionNames(files, directory);
+  const held = asked.size > 0 ? await heldClaims(files, directory) : undefined;
+  if (!held) return [];
+  const gone: string[] = [];
+  for (const [claim, names] of asked) {
+    if (held.has(claim)) continue;
+    for (const name of names) {
+      const n = parseQuestionName(name)?.n ?? 0;
+      if (dryRun || (await removeQuestion(files, directory, claim, n)))
+        gone.push(`${PRIVATE_DIRECTORY}/questions/${name}`);
+    }
+  }
+  return gone;
+}
+
+/** The words of questions that nobody asks any more, beside a task that nobody has. */
+async function tidyNotice(
+  world: World,
+  directory: TaskDirectory,
+  name: string,
+  dryRun: boolean,
+): Promise<string[]> {
+  const { files, me } = world;
+  const marker = parseMarker(name);
+  if (marker?.kind !== 'question') return [];
+  const lock = `${directory.path}/${markerOf.lock(marker.task)}`;
+  const isLocked = async () => (await lookAt(files, lock)) !== undefined;
+  return (await removeStaleNotice(files, directory, me, marker.task, { isLocked, dryRun })) ? [name] : [];
 }
 
 /**

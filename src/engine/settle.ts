@@ -14,13 +14,14 @@
  * Steps S0–S8 are those of the model (model/lock.pml). Whoever changes the protocol runs `npm run model`.
  */
 import type { ClaimId, OutcomeRecord } from '../core/claim.ts';
-import { isErrno, isStorageError } from '../core/errors.ts';
+import { EnvironmentError, isErrno, isStorageError } from '../core/errors.ts';
 import { markerOf } from '../core/task.ts';
 import { putAside, putResultAside, readHistory, type EndedKind } from '../io/earlier-attempts.ts';
 import { createHash } from 'node:crypto';
 import { lookAt, READ, removeIfThere, renameIfThere, syncDirectory, type Files } from '../io/files.ts';
 import { claimIdIn, recordOutcomeFor, type LockRead } from '../io/lock-file.ts';
 import { leaveBegun } from '../io/break-right.ts';
+import { removeNotice, removeQuestions } from '../io/question-file.ts';
 import { appendLastWords, isOwnLog } from '../io/result-log.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
 import {
@@ -122,6 +123,7 @@ async function settleWithRight(
   progress.durable = done;
   // S6. The mirror goes before the lock, so that nobody can hit the mirror of the next claim.
   await removeMirror(world, directory, task);
+  if (request.role !== 'owner') await removeAsked(world, request);
   // Whoever published it: a power cut can take the outcome of an owner that was killed while recording it, and not the
   // result that a reaper had published by then.
   if (await lookAt(files, at(markerOf.completed(task))))
@@ -256,6 +258,16 @@ async function digest(world: World, path: string): Promise<{ bytes: number; sha2
     }
   } finally {
     await files.close(fd);
+  }
+}
+
+/** What an owner that died still asked; a living one has removed that itself. What cannot be removed holds nobody up. */
+async function removeAsked({ files }: World, { directory, task, claim }: SettleRequest): Promise<void> {
+  try {
+    await removeNotice(files, directory, task);
+    await removeQuestions(files, directory, claim);
+  } catch (error) {
+    if (!isStorageError(error) && !(error instanceof EnvironmentError)) throw error;
   }
 }
 

@@ -55,7 +55,7 @@ export async function openTaskDirectory(files: Files, path: string): Promise<Tas
   let check = { problem: 'not tested', hardLinks: false } as Awaited<ReturnType<typeof testRules>>;
   for (let tries = 0; check.problem && tries < TEST_TRIES; tries++) {
     await prepare(files, directory);
-    for (const folder of ['raw', 'ended'] as const) {
+    for (const folder of ['raw', 'ended', 'questions'] as const) {
       const inner = `${path}/${PRIVATE_DIRECTORY}/${folder}`;
       if (await lookAt(files, inner)) await mustBeDirectory(files, inner);
     }
@@ -121,7 +121,7 @@ async function mountOf(path: string): Promise<{ network: boolean; type: string }
   return { network: network !== undefined, type: network ?? `0x${(type >>> 0).toString(16)}` };
 }
 
-export type PrivateFolder = 'tmp' | 'raw' | 'ended';
+export type PrivateFolder = 'tmp' | 'raw' | 'ended' | 'questions';
 
 /** A directory that was never fit for tasks is the user's mistake; one that refuses later is a disk that fails. */
 async function prepare(files: Files, directory: TaskDirectory): Promise<void> {
@@ -198,7 +198,7 @@ export async function mustNotLeadAway(files: Files, path: string): Promise<void>
 /** The entries of a private folder; none when it is not there. Throws EnvironmentError when it is elsewhere. */
 export async function listPrivate(
   files: Files,
-  directory: TaskDirectory,
+  directory: Pick<TaskDirectory, 'path'>,
   folder: PrivateFolder,
 ): Promise<readonly string[]> {
   const path = `${directory.path}/${PRIVATE_DIRECTORY}/${folder}`;

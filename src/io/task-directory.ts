@@ -19,7 +19,7 @@ export const temporaryPath = (directory: TaskDirectory, name: string) =>
 /** A task directory, read once: for a directory of 100,000 tasks that is most of what a run with nothing to do costs. */
 export interface Listing extends Pick<EntryNames, 'odd' | 'notUtf8'> {
   readonly marks: Marks;
-  /** The names that may be those of task files: all but markers. A mirror may be a file of the user's own. */
+  /** The names that may be those of task files: all but markers. What is called like one for people may be a user's own. */
   readonly candidates: readonly string[];
   /** When the directory was last changed before it was read, by its own clock; ns. */
   readonly changedAt: bigint;
@@ -33,7 +33,7 @@ export async function listTaskDirectory(files: Files, path: string): Promise<Lis
   const candidates: string[] = [];
   await inTurns(names, (name) => {
     const kind = marks.add(name);
-    if (kind === undefined || kind === 'mirror') candidates.push(name);
+    if (kind === undefined || kind === 'mirror' || kind === 'question') candidates.push(name);
   });
   return { marks, candidates, odd, notUtf8, changedAt };
 }

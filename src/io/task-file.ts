@@ -43,7 +43,7 @@ export async function isMarkerBeside(
 ): Promise<boolean> {
   const marker = parseMarker(name);
   if (!marker) return name === PRIVATE_DIRECTORY || CONFIG_FILES.some((config) => config === name);
-  if (marker.kind !== 'mirror') return true;
+  if (marker.kind !== 'mirror' && marker.kind !== 'question') return true;
   // A task file that was deleted while it ran leaves its markers for a moment.
   return (
     listing.marks.locked.has(marker.task) || (await lookAt(files, join(directory, marker.task))) !== undefined

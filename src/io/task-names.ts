@@ -33,9 +33,9 @@ export async function taskNames(
     const way = relative(real, path);
     for (const group of [marks.completed, marks.failed, marks.locked])
       for (const name of group) names.add(join(way, name));
-    for (const mirror of marks.mirrors) {
-      const task = parseMarker(mirror);
-      if (task?.kind === 'mirror' && names.has(join(way, task.task))) names.delete(join(way, mirror));
+    for (const name of [...marks.mirrors, ...marks.questions]) {
+      const marker = parseMarker(name);
+      if (marker && 'task' in marker && names.has(join(way, marker.task))) names.delete(join(way, name));
     }
   }
   return [...names];

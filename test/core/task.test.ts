@@ -37,6 +37,7 @@ const HOSTILE_NAMES = [
   'x.txt',
   '.lock-x',
   'in-progress-x',
+  'needs-approval-x',
   'done_exec_log-x.txt',
   'failed_exec_log-x',
   `.exec_log-x.${CLAIM}`,
@@ -52,7 +53,7 @@ const HOSTILE_NAMES = [
 
 test('every marker of every name is read back as the marker it is', () => {
   for (const task of HOSTILE_NAMES) {
-    for (const kind of ['lock', 'mirror', 'completed', 'failed'] as const)
+    for (const kind of ['lock', 'mirror', 'question', 'completed', 'failed'] as const)
       assert.deepEqual(
         parseMarker(markerOf[kind](task)),
         { kind, task },
@@ -83,6 +84,9 @@ test('a name that only resembles a marker is none', () => {
     '.lock',
     '.lock-',
     'in-progress-',
+    'needs-approval-',
+    'needs-approval',
+    'Needs-approval-x',
     'In-Progress-x',
     'done_exec_log-',
     'done_exec_log-x',
@@ -111,6 +115,7 @@ test('every marker of the longest name fits into a directory entry, and one byte
     const markers = [
       markerOf.lock(task),
       markerOf.mirror(task),
+      markerOf.question(task),
       markerOf.completed(task),
       markerOf.failed(task),
       markerOf.runningLog(task, CLAIM),
@@ -123,7 +128,7 @@ test('every marker of the longest name fits into a directory entry, and one byte
 
 test('whatever is a marker has a reserved prefix, so that no task can have its name', () => {
   for (const task of HOSTILE_NAMES) {
-    for (const kind of ['lock', 'mirror', 'completed', 'failed'] as const)
+    for (const kind of ['lock', 'mirror', 'question', 'completed', 'failed'] as const)
       assert.ok(reservedPrefix(markerOf[kind](task)), markerOf[kind](task));
     assert.equal(reservedPrefix(markerOf.runningLog(task, CLAIM)), '.exec_log-');
   }
@@ -135,16 +140,18 @@ test('whatever is a marker has a reserved prefix, so that no task can have its n
 
 test('the state of a task follows from one listing, and the first marker of completed, lock, failed decides', () => {
   const task = 'fix.md';
-  const { lock, mirror, completed, failed } = markerOf;
+  const { lock, mirror, question, completed, failed } = markerOf;
   const table: [readonly string[], TaskState][] = [
     [[], 'pending'],
     [[mirror(task)], 'pending'],
+    [[question(task)], 'pending'],
     [[markerOf.runningLog(task, CLAIM)], 'pending'],
     [[markerOf.right(CLAIM, 1)], 'pending'],
     [[failed(task)], 'failed'],
     [[failed(task), mirror(task)], 'failed'],
     [[lock(task)], 'in-progress'],
     [[lock(task), mirror(task)], 'in-progress'],
+    [[lock(task), question(task)], 'in-progress'],
     [[lock(task), failed(task)], 'in-progress'],
     [[completed(task)], 'completed'],
     [[completed(task), failed(task)], 'completed'],

@@ -133,7 +133,7 @@ test('so does a run that finds such a claim on a task that is completed', async 
   assert.deepEqual(await bench.leftovers(), []);
 });
 
-for (const folder of ['tmp', 'raw', 'ended'])
+for (const folder of ['tmp', 'raw', 'ended', 'questions'])
   for (const what of ['a file', 'a dangling link', 'a link to a directory'] as const)
     test(`${what} in the place of .codex-worker/${folder} is an error of one line, and nothing is claimed`, async (t) => {
       const { bench, env, hasBegun } = await makeScripted(t, 'echo fixed');

@@ -8,6 +8,8 @@ import { tidy } from '../../src/engine/janitor.ts';
 import { realFiles } from '../../src/io/files.ts';
 import { takeRight, writeIdentityFile } from '../../src/io/break-right.ts';
 import { identityToken } from '../../src/io/process-identity.ts';
+import { removeQuestion, writeNotice, writeQuestion } from '../../src/io/question-file.ts';
+import { question } from '../rig/question.ts';
 import { ended, makeClaim, makeMachine, tryClaim } from './machine.ts';
 
 const X = newClaimId();
@@ -183,4 +185,81 @@ test('a directory whose private folder is gone is tidy', async (t) => {
   await rm(path.join(machine.directory.path, '.codex-worker'), { recursive: true });
   assert.deepEqual(await tidy(machine.boot(), machine.directory), []);
   assert.equal(existsSync(path.join(machine.directory.path, '.codex-worker')), false);
+});
+
+test('questions of claims that are gone are removed; those that a lock holds stay, and so do all while a lock is damaged', async (t) => {
+  const machine = makeMachine(t);
+  const { directory } = machine;
+  const [owner, janitor] = [machine.boot(), machine.boot()];
+  const claim = await makeClaim(owner, machine);
+  await claim.close();
+  for (const one of [question({ claim: claim.id }), question({ claim: X }), question({ claim: X, n: 2 })])
+    await writeQuestion(realFiles, directory, owner.me, one);
+  await writeNotice(realFiles, directory, owner.me, 'fix.md', 'run: ls\n');
+  await writeNotice(realFiles, directory, owner.me, 'gone.md', 'run: ls\n');
+  machine.write('.codex-worker/questions/notes.txt', 'mine');
+  machine.write('needs-approval-list.md', 'my own\n');
+  machine.write('.lock-other.md', 'damaged');
+  assert.deepEqual(await tidy(janitor, directory), ['needs-approval-gone.md']);
+  await realFiles.unlink(path.join(directory.path, '.lock-other.md'));
+  const stale = [`.codex-worker/questions/${X}.1.json`, `.codex-worker/questions/${X}.2.json`];
+  assert.deepEqual((await tidy(janitor, directory, { dryRun: true, all: false })).sort(), stale);
+  assert.deepEqual((await tidy(janitor, directory)).sort(), stale);
+  assert.deepEqual(await tidy(janitor, directory), []);
+  assert.deepEqual(machine.ls('.codex-worker/questions'), [`${claim.id}.1.json`, 'notes.txt'].sort());
+  assert.deepEqual(
+    machine.ls().filter((name) => name.startsWith('needs-')),
+    ['needs-approval-fix.md', 'needs-approval-list.md'],
+  );
+});
+
+test('a question that is asked while the janitor works, under a claim that is made just then, is never removed', async (t) => {
+  // The janitor is held up before each of its calls in turn, and the owner does all of it there.
+  for (let at = 1; ; at++) {
+    const machine = makeMachine(t);
+    const { directory } = machine;
+    const [owner, before] = [machine.boot(), machine.boot()];
+    // What makes it look: a question and a notice of claims that are gone.
+    await writeQuestion(realFiles, directory, before.me, question({ claim: X }));
+    await writeNotice(realFiles, directory, before.me, 'fix.md', 'of before\n');
+    let calls = 0;
+    let asked = '';
+    const meanwhile = async () => {
+      if (++calls !== at) return;
+      const claim = await makeClaim(owner, machine);
+      await claim.close();
+      asked = `${claim.id}.1.json`;
+      await writeQuestion(realFiles, directory, owner.me, question({ claim: claim.id }));
+      await writeNotice(realFiles, directory, owner.me, 'fix.md', 'of now\n');
+    };
+    const janitor = machine.boot({
+      readdir: (name) => meanwhile().then(() => realFiles.readdir(name)),
+      lstat: (name) => meanwhile().then(() => realFiles.lstat(name)),
+      open: (name, flags, mode) => meanwhile().then(() => realFiles.open(name, flags, mode)),
+      unlink: (name) => meanwhile().then(() => realFiles.unlink(name)),
+      rename: (from, to) => meanwhile().then(() => realFiles.rename(from, to)),
+    });
+    await tidy(janitor, directory);
+    if (calls < at) break;
+    assert.deepEqual(
+      machine.ls('.codex-worker/questions').filter((name) => !name.startsWith(X)),
+      [asked],
+      `before call ${at}`,
+    );
+    assert.match(machine.read('needs-approval-fix.md'), /of now\n$/, `before call ${at}`);
+  }
+});
+
+test('what the owner removes itself while the janitor works is no trouble', async (t) => {
+  const machine = makeMachine(t);
+  const { directory } = machine;
+  const owner = machine.boot();
+  await writeQuestion(realFiles, directory, owner.me, question({ claim: X }));
+  const janitor = machine.boot({
+    unlink: async (name) => {
+      if (name.endsWith('.json')) await removeQuestion(realFiles, directory, X, 1);
+      return realFiles.unlink(name);
+    },
+  });
+  assert.deepEqual(await tidy(janitor, directory), []);
 });

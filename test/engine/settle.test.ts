@@ -10,6 +10,8 @@ import type { World } from '../../src/engine/world.ts';
 import { realFiles, type Files } from '../../src/io/files.ts';
 import { claimIdIn, readLock } from '../../src/io/lock-file.ts';
 import { takeRight, writeIdentityFile } from '../../src/io/break-right.ts';
+import { readQuestions, writeNotice, writeQuestion } from '../../src/io/question-file.ts';
+import { question } from '../rig/question.ts';
 import {
   done,
   ended,
@@ -427,4 +429,64 @@ test('a lock that may not be read for a while is not taken for another one', asy
   assert.equal((await settleAs(world, machine, claim.id)).kind, 'settled');
   assert.ok(machine.has(done));
   assert.deepEqual(leftovers(machine), []);
+});
+
+test('what a dead owner still asked goes before its lock does; what others ask stays', async (t) => {
+  const machine = makeMachine(t);
+  const { directory } = machine;
+  machine.write('other.md', 'Mend it.\n');
+  const [owner, other] = [machine.boot(), machine.boot()];
+  const claim = await makeClaim(owner, machine);
+  const living = await makeClaim(other, machine, { task: 'other.md' });
+  for (const n of [1, 2])
+    await writeQuestion(realFiles, directory, owner.me, question({ claim: claim.id, n }));
+  const open = question({ claim: living.id, task: 'other.md' });
+  await writeQuestion(realFiles, directory, other.me, open);
+  for (const [task, { me }] of [
+    ['fix.md', owner],
+    ['other.md', other],
+  ] as const)
+    await writeNotice(realFiles, directory, me, task, 'run: ls\n');
+  await claim.close();
+  await living.close();
+  machine.kill(owner);
+  let atRelease: string[] = [];
+  const reaper = machine.boot({
+    unlink: (path) => {
+      if (path.endsWith('.lock-fix.md'))
+        atRelease = [...machine.ls(), ...machine.ls('.codex-worker/questions')];
+      return realFiles.unlink(path);
+    },
+  });
+  assert.equal((await settleAs(reaper, machine, claim.id)).kind, 'settled');
+  assert.ok(atRelease.includes('.lock-fix.md'));
+  assert.deepEqual(
+    atRelease.filter((name) => name.startsWith('needs-') || name.endsWith('.json')),
+    ['needs-approval-other.md', `${living.id}.1.json`],
+  );
+  assert.deepEqual(await readQuestions(realFiles, directory), [open]);
+});
+
+test('a link in the place of the questions, and a disk that refuses to remove them, hold nobody up', async (t) => {
+  for (const spoil of ['link', 'disk'] as const) {
+    const machine = makeMachine(t);
+    const owner = machine.boot();
+    const claim = await makeClaim(owner, machine);
+    await claim.close();
+    const asked = question({ claim: claim.id });
+    await writeQuestion(realFiles, machine.directory, owner.me, asked);
+    if (spoil === 'link') {
+      const folder = path.join(machine.directory.path, '.codex-worker', 'questions');
+      await rename(folder, path.join(machine.directory.path, 'elsewhere'));
+      await symlink(path.join(machine.directory.path, 'elsewhere'), folder);
+    }
+    machine.kill(owner);
+    const reaper = machine.boot({
+      unlink: (file) => (file.endsWith('.json') ? Promise.reject(errno('EROFS')) : realFiles.unlink(file)),
+    });
+    assert.equal((await settleAs(reaper, machine, claim.id)).kind, 'settled', spoil);
+    const where = spoil === 'link' ? 'elsewhere' : '.codex-worker/questions';
+    assert.deepEqual(machine.ls(where), [`${claim.id}.1.json`], spoil);
+    assert.deepEqual(leftovers(machine), []);
+  }
 });

@@ -19,7 +19,7 @@ const CLAIMED_A_ROUND = 60;
 const RUN_A_ROUND = 40;
 const LONGEST = 212;
 const RESERVED =
-  /^(?:\.lock-|\.break-|\.exec_log-|in-progress-|done_exec_log-|failed_exec_log-|\.codex-worker)/;
+  /^(?:\.lock-|\.break-|\.exec_log-|in-progress-|needs-approval-|done_exec_log-|failed_exec_log-|\.codex-worker)/;
 
 const isText = (name: Buffer) => Buffer.from(name.toString('utf8')).equals(name);
 
@@ -69,6 +69,7 @@ function roundTrips(round: Round, names: readonly Buffer[]): Violation[] {
     const markers = [
       [markerOf.lock(task), { kind: 'lock', task }],
       [markerOf.mirror(task), { kind: 'mirror', task }],
+      [markerOf.question(task), { kind: 'question', task }],
       [markerOf.completed(task), { kind: 'completed', task }],
       [markerOf.failed(task), { kind: 'failed', task }],
       [markerOf.runningLog(task, claim), { kind: 'running-log', task, claim }],
@@ -80,9 +81,9 @@ function roundTrips(round: Round, names: readonly Buffer[]): Violation[] {
         );
       if (Buffer.byteLength(marker) > 255)
         found.push(violation('lost', `${JSON.stringify(marker)} is too long`));
-      const state = { lock: 'in-progress', completed: 'completed', failed: 'failed', mirror: 'pending' };
-      const kind = meaning.kind === 'running-log' ? 'mirror' : meaning.kind;
-      if (stateOf(task, Marks.of([marker, task])) !== state[kind])
+      const states = { lock: 'in-progress', completed: 'completed', failed: 'failed' } as const;
+      const state = meaning.kind in states ? states[meaning.kind as keyof typeof states] : 'pending';
+      if (stateOf(task, Marks.of([marker, task])) !== state)
         found.push(violation('lied', `${JSON.stringify(task)} beside ${JSON.stringify(marker)}`));
       if (stateOf(`${task}x`, Marks.of([marker, task])) !== 'pending')
         found.push(violation('double', `${JSON.stringify(marker)} is a marker of another task too`));
