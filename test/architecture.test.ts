@@ -37,6 +37,7 @@ const DOORS: Readonly<Record<string, string>> = {
   split2: 'src/engine/listen.ts',
   which: 'src/io/codex-command.ts',
   leven: 'src/core/options.ts',
+  unhomoglyph: 'src/core/look-alikes.ts',
   yaml: 'src/io/yaml.ts',
   'log-update': 'src/report/screen.ts',
   'string-width': 'src/report/widths.ts',

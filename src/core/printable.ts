@@ -39,12 +39,12 @@ export function headline(text: string, length = 300): string {
   return line.length > length ? `${line.slice(0, length - 1)}…`.toWellFormed() : line;
 }
 
-/** An argument as it would be typed in a POSIX shell. */
-export function shellQuoted(argument: string): string {
+/** An argument as it would be typed in a POSIX shell; what `show` would change is not typed as it is. */
+export function shellQuoted(argument: string, show = printable): string {
   if (/^[\w@%+=:,./-]+$/.test(argument)) return argument;
-  if (printable(argument) === argument) return `'${argument.replaceAll("'", `'\\''`)}'`;
+  if (show(argument) === argument) return `'${argument.replaceAll("'", `'\\''`)}'`;
   const escaped = Array.from(argument, (character) =>
-    printable(character) === character
+    show(character) === character
       ? character.replace(/['\\]/, '\\$&')
       : [...Buffer.from(character)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join(''),
   );

@@ -7,6 +7,7 @@ import { DEFAULT_PATTERN, type RunOptions } from '../core/options.ts';
 import { completedAs, type Outcome } from '../core/outcome.ts';
 import { headline, printable, shellPath, shellQuoted } from '../core/printable.ts';
 import { idOf } from '../core/question.ts';
+import { answerCommand, describeAnswer, questionHeadline } from '../core/question-text.ts';
 import type { Detail } from '../core/requests.ts';
 import type { Task, TaskState } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
@@ -86,9 +87,11 @@ class ConsoleReporter {
       case 'attempt-activity':
         return this.#ifVerbose(dim(`  ${nameOf(event.task)}: ${printable(event.activity.text)}`));
       case 'question':
-        return this.#say(`❓ ${nameOf(event.task)} asks for approval (${idOf(event.question)})`);
+        return this.#asked(event);
       case 'answered':
-        return this.#unlessQuiet(`   ${nameOf(event.task)} was told: ${event.answer.decision}`);
+        return this.#unlessQuiet(
+          `❔ ${nameOf(event.task)} (${idOf(event.question)}): ${describeAnswer(event.answer)}`,
+        );
       case 'attempt-ended':
         return this.#ended(event.task, event.outcome, event.log);
       case 'retry-scheduled':
@@ -137,6 +140,12 @@ class ConsoleReporter {
       default:
         return unreachable(event);
     }
+  }
+
+  #asked({ task, question }: Extract<RunEvent, { kind: 'question' }>): void {
+    this.#say(`❓ ${nameOf(task)} asks to ${questionHeadline(question, HEADLINE_COLUMNS)}`);
+    const command = answerCommand(question, task.label, 'approve');
+    this.#say(`   to answer: ${this.#paint.cyan(command)} ${this.#paint.dim('(or deny)')}`);
   }
 
   #leftWaiting({ on, why, tasks }: Extract<RunEvent, { kind: 'left-waiting' }>): void {
@@ -438,7 +447,11 @@ function pathArguments(paths: readonly string[]): string {
 }
 
 function commandLine(command: readonly string[]): string {
-  return printable(withoutSecrets(command).map(shellQuoted).join(' '));
+  return printable(
+    withoutSecrets(command)
+      .map((word) => shellQuoted(word))
+      .join(' '),
+  );
 }
 
 /** `timeout 30m 00s, retries 2`. */
@@ -448,6 +461,8 @@ function listOf(settings: Readonly<Record<string, string>>): string {
     .join(', ');
 }
 
+/** Of what an agent asks, in the line that says so; all of it is beside the task. */
+const HEADLINE_COLUMNS = 160;
 /** Of tasks that are told of in one line. */
 const NAMED_AT_ONCE = 5;
 

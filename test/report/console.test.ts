@@ -3,10 +3,11 @@ import { describe, test } from 'node:test';
 import { NO_USAGE } from '../../src/core/outcome.ts';
 import type { RunEvent } from '../../src/core/event.ts';
 import type { RunOptions } from '../../src/core/options.ts';
+import { idOf } from '../../src/core/question.ts';
 import type { Detail } from '../../src/core/requests.ts';
 import { createConsoleReporter, createPaint } from '../../src/report/console.ts';
 import { wantsColours } from '../../src/report/terminal.ts';
-import { ended, EVERY_EVENT, failed, finished, started, succeeded, task } from './rig.ts';
+import { answered, asks, ended, EVERY_EVENT, failed, finished, started, succeeded, task } from './rig.ts';
 
 function said(
   events: readonly RunEvent[],
@@ -28,6 +29,26 @@ function said(
 }
 
 const line = (event: RunEvent, detail?: Detail) => said([event], detail).out;
+
+describe('what an agent asks', () => {
+  test('is told in one line, with the command that answers, also to who wants to hear little', () => {
+    const question = asks('fix auth.md');
+    const id = idOf(question.question);
+    const expected = `❓ fix auth.md asks to run: rm -rf build\n   to answer: codex-worker approve 'fix auth.md' --question ${id} (or deny)\n`;
+    assert.equal(line(question), expected);
+    assert.equal(line(question, 'quiet'), expected);
+  });
+
+  test('and who answered it, and what', () => {
+    const question = asks('a.md');
+    const id = idOf(question.question);
+    assert.equal(line(answered(question)), `❔ a.md (${id}): approved by ada on mill (/dev/pts/3)\n`);
+    assert.equal(
+      line(answered(question, { how: 'timeout', decision: 'deny' })),
+      `❔ a.md (${id}): denied: nobody answered in time\n`,
+    );
+  });
+});
 
 describe('one line for each task that ends', () => {
   test('a completed task begins as the seed prints it, and has its time', () => {

@@ -4,6 +4,7 @@ import type { RunEvent, RunSummary } from '../../src/core/event.ts';
 import type { Failure } from '../../src/core/failure.ts';
 import type { RunOptions } from '../../src/core/options.ts';
 import { NO_USAGE, type Outcome } from '../../src/core/outcome.ts';
+import { digestOf, type Answer, type Question } from '../../src/core/question.ts';
 import type { Task } from '../../src/core/task.ts';
 
 const OPTIONS: RunOptions = {
@@ -99,6 +100,33 @@ export function finished(summary: Partial<RunSummary>, exitCode = 0): RunEvent {
   return { kind: 'run-finished', summary: { ...SUMMARY, ...summary }, exitCode };
 }
 
+const QUESTION: Question = {
+  claim: 'c'.repeat(32),
+  n: 1,
+  task: 'a.md',
+  attempt: 1,
+  asked: { kind: 'command', command: "/bin/bash -lc 'rm -rf build'" },
+  workingDirectory: '/work',
+  at: 0,
+  offers: ['approve', 'approve-session', 'deny', 'stop'],
+};
+
+export function asks(label: string, fields: Partial<Question> = {}): Extract<RunEvent, { kind: 'question' }> {
+  const question = { ...QUESTION, task: label, ...fields };
+  return { kind: 'question', task: task(label), question, digest: digestOf(question) };
+}
+
+/** By a person elsewhere, unless it is said otherwise. */
+export function answered(
+  { task, question, digest }: Extract<RunEvent, { kind: 'question' }>,
+  fields: Partial<Answer> = {},
+): RunEvent {
+  const { claim, n } = question;
+  const by = { user: 'ada', host: 'mill', terminal: '/dev/pts/3', pid: 7 };
+  const answer = { claim, n, digest, decision: 'approve', how: 'person', by, at: 1_000 } as const;
+  return { kind: 'answered', task, question, answer: { ...answer, ...fields } };
+}
+
 /** One of each kind. */
 export const EVERY_EVENT: readonly RunEvent[] = [
   started(3),
@@ -114,6 +142,8 @@ export const EVERY_EVENT: readonly RunEvent[] = [
   { kind: 'notice', message: 'the tasks are on a network file system' },
   { kind: 'attempt-started', task: task('a.md'), attempt: 1, claim: 'c'.repeat(32), pid: 7 },
   { kind: 'attempt-activity', task: task('a.md'), activity: { kind: 'command', text: 'npm test' } },
+  asks('a.md'),
+  answered(asks('a.md')),
   ended('a.md', succeeded()),
   ended('b.md', failed({ kind: 'timed-out', afterMs: 5_000, doing: { kind: 'unknown' } }, true, 2)),
   { kind: 'retry-scheduled', task: task('b.md'), attempt: 2, waitMs: 4_000 },
