@@ -52,7 +52,9 @@ export async function judge(
   const listing = await bench.ls();
   const read = async (name: string) => (listing.includes(name) ? bench.read(name) : undefined);
   const ended = await bench.ls('.codex-worker/ended');
-  const found = past.filter((line) => !/^(?:start|end) /.test(line)).map((line) => violation('twice', line));
+  const found = past
+    .filter((line) => !/^(?:start|end|asked|told) /.test(line))
+    .map((line) => violation('twice', line));
   for (const task of tasks) {
     const { name, id, text } = task;
     const isGone = absent.has(name);

@@ -24,12 +24,35 @@ interface Hello {
   readonly claim: string;
   readonly cwd: string;
   readonly prompt: string;
+  /** Only of an app-server: what its thread was begun with, or resumed. */
+  readonly thread?: ThreadParameters;
 }
+
+interface ThreadParameters {
+  readonly threadId?: string;
+  readonly cwd?: string;
+  readonly approvalPolicy?: string;
+  readonly sandbox?: string;
+}
+
+/** What an agent asks a person before it goes on. `more` is put into the request as it is. */
+type Asks =
+  | { readonly command: string; readonly reason?: string; readonly more?: object }
+  | {
+      readonly changes: readonly { readonly path: string; readonly kind: object; readonly diff: string }[];
+      readonly reason?: string;
+      readonly grantRoot?: string;
+    };
 
 /** One start of the puppet. What is awaited has happened when it resolves. */
 export interface Call extends Hello {
-  /** One event, as a line of JSON; a string is printed as it is, for a command that speaks no JSON. */
+  /**
+   * One event of `codex exec --json`; an app-server says the same in its own words. A string is printed as it is, for a
+   * command that speaks no JSON.
+   */
   print(event: object | string): Promise<void>;
+  /** Only as an app-server. Resolves when the question is out; `told` when it is answered, with the decision. */
+  ask(question: Asks): Promise<{ readonly told: Promise<string> }>;
   complain(text: string): Promise<void>;
   ignore(...signals: readonly NodeJS.Signals[]): Promise<void>;
   /** Starts a process in a session of its own that would run for minutes; its pid. */
@@ -104,15 +127,30 @@ async function receive(socket: Socket): Promise<Call | undefined> {
   const first = await lines.next();
   if (first.done === true) return undefined;
   const hello = JSON.parse(first.value) as Hello;
-  let turn: Promise<unknown> = Promise.resolve();
-  const send = (command: string, rest: object): Promise<unknown> => {
-    turn = turn.then(async () => {
+  /** Commands that it has not done yet, the oldest first; `undefined` is what they hear when it is gone. */
+  const waiting: ((reply: Reply | undefined) => void)[] = [];
+  const asking = new Map<number, (decision: string) => void>();
+  void (async () => {
+    for await (const line of lines) {
+      const reply = JSON.parse(line) as Reply;
+      if (reply.told !== undefined && reply.id !== undefined) asking.get(reply.id)?.(reply.told);
+      else waiting.shift()?.(reply);
+    }
+    for (const tell of waiting) tell(undefined);
+  })();
+  const send = async (command: string, rest: object): Promise<unknown> => {
+    const reply = await new Promise<Reply | undefined>((resolve) => {
+      waiting.push(resolve);
       socket.write(`${JSON.stringify({ command, ...rest })}\n`);
-      const reply = await lines.next();
-      assert.ok(reply.done !== true, `the puppet ${hello.pid} was gone before it could ${command}`);
-      return (JSON.parse(reply.value) as { done: unknown }).done;
     });
-    return turn;
+    assert.ok(reply, `the puppet ${hello.pid} was gone before it could ${command}`);
+    return reply.done;
+  };
+  const ask: Call['ask'] = async (question) => {
+    const id = asking.size;
+    const told = new Promise<string>((resolve) => asking.set(id, resolve));
+    await send('ask', { id, ...requestOf(question) });
+    return { told };
   };
   const print: Call['print'] = async (event) =>
     void (await send('print', { text: typeof event === 'string' ? event : `${JSON.stringify(event)}\n` }));
@@ -121,6 +159,7 @@ async function receive(socket: Socket): Promise<Call | undefined> {
     ...hello,
     gone,
     print,
+    ask,
     exit,
     complain: async (text) => void (await send('complain', { text })),
     ignore: async (...signals) => void (await send('ignore', { signals })),
@@ -134,5 +173,37 @@ async function receive(socket: Socket): Promise<Call | undefined> {
       });
       exit(0);
     },
+  };
+}
+
+interface Reply {
+  readonly done?: unknown;
+  /** The answer to a question of this id. */
+  readonly told?: string;
+  readonly id?: number;
+}
+
+function requestOf(question: Asks): object {
+  if ('command' in question) {
+    const { command, reason, more } = question;
+    return {
+      item: { type: 'commandExecution', command },
+      request: 'item/commandExecution/requestApproval',
+      params: {
+        kind: 'command',
+        environmentId: 'local',
+        ...(reason !== undefined && { reason }),
+        command,
+        commandActions: [{ type: 'unknown', command }],
+        availableDecisions: ['accept', 'cancel'],
+        ...more,
+      },
+    };
+  }
+  const { changes, reason = null, grantRoot = null } = question;
+  return {
+    item: { type: 'fileChange', changes },
+    request: 'item/fileChange/requestApproval',
+    params: { reason, grantRoot },
   };
 }

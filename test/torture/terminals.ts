@@ -107,7 +107,7 @@ export class Terminals {
   async isProven(): Promise<boolean> {
     return (
       this.round.control !== undefined &&
-      (await this.codex.history()).some((line) => !/^(?:start|end) /.test(line))
+      (await this.codex.history()).some((line) => !/^(?:start|end|asked|told) /.test(line))
     );
   }
 
