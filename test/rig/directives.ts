@@ -5,12 +5,18 @@
  *     [[write src/a.js: export const a = 1;]]  a new file, or new content for an old one; `\n` is a line end
  *     [[replace src/a.js "a = 1" "a = 2"]]     reads the file, then patches the lines that hold the text (JSON strings)
  *     [[run npm test]]                         a shell command, waited for however long it takes
+ *     [[escalate npm i | May I?]]              a shell command that asks to run outside the sandbox, and why
+ *     [[call NAME {"a": 1}]]                   any tool of Codex, with these arguments (JSON)
+ *     [[patch]]                                the `write` lines from here to `[[end]]` are one patch of several files
+ *     [[together]]                             what calls a tool (but for `replace`) from here to its `[[end]]` does so in one answer
  *     [[sleep 500]]                            ms of thought before the next answer
  *     [[hold NAME]]                            waits until the test calls `server.release('NAME')`
  *     [[status 500]]                           an HTTP error; a reason picks the body: see `model-server.ts`
  *     [[status 429 usage_limit 3600]]          … and seconds until the limit is lifted
  *     [[fail-times 2 500]]                     that error for the first 2 requests with this prompt, whoever sends them
  *     [[fail-times 2 cut]]                     … or that break
+ *     [[used 42 3600]]                         42 % of the account's limit is used, for 3600 s more: what the headers
+ *                                              of all answers say from here on, whoever gets them
  *     [[told tests fail]]                      ends the turn; what follows waits for a message of the user with these words
  *     [[fails-inside code What it says.]]      an answer that begins, and ends in `response.failed`
  *     [[incomplete max_output_tokens]]         … in `response.incomplete`
@@ -36,11 +42,33 @@ export type BrokenAnswer =
   | { readonly kind: 'incomplete'; readonly reason: string }
   | { readonly kind: 'nothing' | 'cut' | 'stall' | 'hang' };
 
-export type Directive =
-  | { readonly kind: 'say'; readonly text: string }
-  | { readonly kind: 'write'; readonly path: string; readonly content: string }
-  | { readonly kind: 'replace'; readonly path: string; readonly before: string; readonly after: string }
+interface Write {
+  readonly kind: 'write';
+  readonly path: string;
+  readonly content: string;
+}
+
+/** What is done by one call of one tool. */
+export type SingleCall =
+  | Write
+  | { readonly kind: 'patch'; readonly writes: readonly Write[] }
   | { readonly kind: 'run'; readonly command: string }
+  | { readonly kind: 'escalate'; readonly command: string; readonly reason: string }
+  | { readonly kind: 'call'; readonly tool: string; readonly input: object };
+
+/** How much of the account's limit is used, and for how long it counts. */
+export interface Used {
+  readonly kind: 'used';
+  readonly percent: number;
+  readonly seconds: number;
+}
+
+export type Directive =
+  | SingleCall
+  | Used
+  | { readonly kind: 'together'; readonly calls: readonly SingleCall[] }
+  | { readonly kind: 'say'; readonly text: string }
+  | { readonly kind: 'replace'; readonly path: string; readonly before: string; readonly after: string }
   | { readonly kind: 'sleep'; readonly ms: number }
   | { readonly kind: 'hold'; readonly gate: string }
   | { readonly kind: 'told'; readonly text: string }
@@ -49,10 +77,41 @@ export type Directive =
 
 /** The directives in a prompt, in order; lines that are none are what a person would read. Throws on a misspelt one. */
 export function parseDirectives(prompt: string): Directive[] {
-  return [...prompt.matchAll(/^[ \t]*\[\[(.+)\]\][ \t]*\r?$/gm)].map((match) =>
-    parseDirective(match[1] ?? ''),
+  const lines = [...prompt.matchAll(/^[ \t]*\[\[(.+)\]\][ \t]*\r?$/gm)].map(
+    (match) => match[1]?.trim() ?? '',
   );
+  const directives: Directive[] = [];
+  for (let line = lines.shift(); line !== undefined; line = lines.shift())
+    directives.push(parseLine(line, lines));
+  return directives;
 }
+
+/** `after` are the lines that follow: a block takes its own away from them. */
+function parseLine(line: string, after: string[]): Directive {
+  if (line === 'together') return { kind: 'together', calls: parseBlock(line, after, isSingleCall) };
+  if (line === 'patch') return { kind: 'patch', writes: parseBlock(line, after, isWrite) };
+  return parseDirective(line);
+}
+
+function parseBlock<Part extends Directive>(
+  name: string,
+  lines: string[],
+  belongs: (directive: Directive) => directive is Part,
+): Part[] {
+  const parts: Part[] = [];
+  for (let line = lines.shift(); line !== 'end'; line = lines.shift()) {
+    if (line === undefined) throw new Error(`the scripted model misses the [[end]] of [[${name}]]`);
+    const part = parseLine(line, lines);
+    if (!belongs(part)) throw new Error(`the scripted model has no [[${line}]] inside [[${name}]]`);
+    parts.push(part);
+  }
+  return parts;
+}
+
+const isWrite = (directive: Directive): directive is Write => directive.kind === 'write';
+
+const isSingleCall = (directive: Directive): directive is SingleCall =>
+  ['write', 'patch', 'run', 'escalate', 'call'].includes(directive.kind);
 
 function parseDirective(text: string): Directive {
   const [, word = '', rest = ''] = /^(\S+)\s*(.*)$/.exec(text.trim()) ?? [];
@@ -76,6 +135,24 @@ function parseDirective(text: string): Directive {
       const [, path, before, after] = /^(\S+) ("(?:[^"\\]|\\.)+") ("(?:[^"\\]|\\.)*")$/.exec(rest) ?? [];
       if (path === undefined || before === undefined || after === undefined) throw misspelt();
       return { kind: 'replace', path, before: String(JSON.parse(before)), after: String(JSON.parse(after)) };
+    }
+    case 'escalate': {
+      const [, command, reason] = /^(.+?) \| (.+)$/.exec(rest) ?? [];
+      if (command === undefined || reason === undefined) throw misspelt();
+      return { kind: 'escalate', command, reason };
+    }
+    case 'call': {
+      const [, tool, input = ''] = /^(\S+) (\{.*\})$/.exec(rest) ?? [];
+      if (tool === undefined) throw misspelt();
+      const value: unknown = JSON.parse(input);
+      return typeof value === 'object' && value !== null
+        ? { kind: 'call', tool, input: value }
+        : throws(misspelt());
+    }
+    case 'used': {
+      const [, percent, seconds] = /^(\d+) (\d+)$/.exec(rest) ?? [];
+      if (percent === undefined) throw misspelt();
+      return { kind: 'used', percent: Number(percent), seconds: Number(seconds) };
     }
     case 'sleep':
       if (!/^\d+$/.test(rest)) throw misspelt();

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { isErrno } from '../../src/core/errors.ts';
+import { takeTurn, type Message, type TurnOptions } from './app-server.ts';
 import {
   canSandbox,
   codexLauncher,
@@ -43,6 +44,8 @@ interface Rig {
   readonly home: string;
   readonly start: (prompt: string, call?: Call) => { child: ChildProcess; ended: Promise<Ended> };
   readonly exec: (prompt: string, call?: Call) => Promise<Ended>;
+  /** The same prompt through the app-server, which can ask. In read-only, so that nothing is allowed unasked. */
+  readonly ask: (prompt: string, decide?: TurnOptions['decide']) => Promise<readonly Message[]>;
   readonly read: (name: string) => Promise<string>;
 }
 
@@ -91,6 +94,8 @@ async function rig(t: TestContext, options: ModelServerOptions & CodexHomeOption
     home,
     start,
     exec: (...call) => start(...call).ended,
+    ask: (prompt, decide = () => 'accept') =>
+      takeTurn(prompt, { environment, directory: work, mode: 'read-only', model: 'o4-mini', decide }),
     read: (name) => readFile(path.join(work, name), 'utf8'),
   };
 }
@@ -219,6 +224,171 @@ for (const [directive, message] of FAILURES) {
   });
 }
 
+const of = (method: string, messages: readonly Message[]) =>
+  messages.filter((message) => message.method === method).map(({ params }) => params);
+
+/** What ended with which status, in order: `commandExecution completed`. */
+const items = (messages: readonly Message[]) =>
+  of('item/completed', messages).map(({ item }) => {
+    const { type, status = '', text = '' } = item as Record<string, string>;
+    return `${type} ${status}${text}`;
+  });
+
+test('a command that asks for more rights is put to a person, with its reason, and run or not as they say', async (t) => {
+  const { ask, read } = await rig(t);
+  const prompt = [
+    '[[escalate echo yes > yes.txt | May I write here?]]',
+    '[[escalate echo no > no.txt | And there?]]',
+    '[[say Asked twice.]]',
+  ].join('\n');
+  const messages = await ask(prompt, ({ params }) => (params.reason === 'And there?' ? 'decline' : 'accept'));
+  const questions = of('item/commandExecution/requestApproval', messages);
+  assert.deepEqual(
+    questions.map(({ reason }) => reason),
+    ['May I write here?', 'And there?'],
+  );
+  assert.match(String(questions[0]?.command), /echo yes > yes\.txt/);
+  assert.equal(await read('yes.txt'), 'yes\n');
+  await assert.rejects(read('no.txt'), { code: 'ENOENT' });
+  assert.deepEqual(items(messages).slice(1), [
+    'commandExecution completed',
+    'commandExecution declined',
+    'agentMessage Asked twice.',
+  ]);
+});
+
+test('exec, which can ask nobody, refuses a command that asks, and the script goes on', async (t) => {
+  const { exec, read, server } = await rig(t);
+  const ended = await exec('[[escalate echo no > no.txt | May I?]]\n[[say On.]]');
+  assert.equal(ended.code, 0);
+  assert.match(ended.stderr, /you cannot ask for escalated permissions/);
+  assert.match(ended.stdout, /"text":"On\."/);
+  await assert.rejects(read('no.txt'), { code: 'ENOENT' });
+  assert.equal(server.requests.length, 2);
+});
+
+test('a file outside of the workspace is put to a person too, and several files of one patch in one question', async (t) => {
+  const { ask, work, read } = await rig(t);
+  const outside = path.join(path.dirname(work), 'outside.txt');
+  const messages = await ask(
+    `[[patch]]\n[[write ${outside}: out]]\n[[write deep/in.txt: in]]\n[[end]]\n[[write not.txt: no]]`,
+    ({ id }) => (id === 0 ? 'accept' : 'decline'),
+  );
+  assert.equal(of('item/fileChange/requestApproval', messages).length, 2);
+  assert.deepEqual(
+    [await readFile(outside, 'utf8'), await read('deep/in.txt')],
+    ['out\n', 'in\n'],
+    'both of the one that was allowed',
+  );
+  await assert.rejects(read('not.txt'), { code: 'ENOENT' });
+  assert.deepEqual(items(messages).slice(1), [
+    'fileChange completed',
+    'fileChange declined',
+    'agentMessage The edit was refused: patch rejected by user',
+  ]);
+});
+
+test('calls made together are asked together, in one answer of the model', async (t) => {
+  const { ask, read, server } = await rig(t);
+  const asked: unknown[] = [];
+  let open = () => {};
+  const bothAsked = new Promise<void>((resolve) => (open = resolve));
+  const prompt =
+    '[[together]]\n[[escalate echo a > a.txt | One?]]\n[[write b.txt: b]]\n[[end]]\n[[say Both.]]';
+  const messages = await ask(prompt, async ({ method }) => {
+    if (asked.push(method) === 2) open();
+    await bothAsked; // one that waits for the other's answer would never come here
+    return 'accept';
+  });
+  assert.deepEqual(
+    new Set(asked),
+    new Set(['item/commandExecution/requestApproval', 'item/fileChange/requestApproval']),
+  );
+  assert.deepEqual([await read('a.txt'), await read('b.txt')], ['a\n', 'b\n']);
+  assert.equal(items(messages).at(-1), 'agentMessage Both.');
+  assert.deepEqual(
+    server.requests.map(({ step }) => step),
+    [0, 2],
+  );
+});
+
+test('exec makes calls that are made together in one go as well', async (t) => {
+  const { exec, read, server } = await rig(t);
+  const { stdout } = await exec(
+    '[[together]]\n[[run echo 1 > 1.txt]]\n[[patch]]\n[[write 2.txt: 2]]\n[[write 3.txt: 3]]\n[[end]]\n[[end]]\n[[run cat 1.txt 2.txt 3.txt]]',
+    { mode: 'danger-full-access' },
+  );
+  assert.match(stdout, /"aggregated_output":"1\\n2\\n3\\n"/);
+  assert.equal(await read('3.txt'), '3\n');
+  assert.equal(server.requests.length, 3);
+});
+
+test('of calls made together each that takes long is asked again until it ends', () => {
+  const script = parseDirectives(
+    '[[together]]\n[[run make]]\n[[call exec_command {"cmd": "serve"}]]\n[[run test]]\n[[end]]',
+  );
+  const running = (session: number) => `Process running with session ID ${session}\nOutput:\n`;
+  const after = (...outputs: string[]) =>
+    JSON.stringify(nextStep(script, { outputs, told: [], tools: ['exec_command'] }, () => false).act);
+  assert.match(after(), /make.*serve.*test/);
+  assert.match(after(running(1), running(2), running(3)), /write_stdin.*session_id\\":1,/);
+  assert.match(after(running(1), running(2), running(3), 'made'), /write_stdin.*session_id\\":3,/);
+  assert.match(after(running(1), running(2), running(3), 'made', 'tested'), /finish/);
+});
+
+test('a call of a tool by its name is made once, and what it leaves running is left', async (t) => {
+  const { exec, server } = await rig(t);
+  const call = { cmd: 'echo begun; sleep 60', yield_time_ms: 250, login: false };
+  const { stdout } = await exec(`[[call exec_command ${JSON.stringify(call)}]]\n[[say Left.]]`, {
+    mode: 'danger-full-access',
+  });
+  assert.match(stdout, /"text":"Left\."/);
+  assert.deepEqual(
+    server.requests.map(({ step }) => step),
+    [0, 1],
+  );
+});
+
+test('how much of the limit is used is said with every answer from then on, also to others and with errors', async (t) => {
+  const { ask } = await rig(t);
+  const limits = async (prompt: string) =>
+    of('account/rateLimits/updated', await ask(prompt)).map(({ rateLimits }) => {
+      const { primary } = rateLimits as { primary: { usedPercent: number; resetsAt: number } | null };
+      return primary && [primary.usedPercent, primary.resetsAt];
+    });
+  assert.deepEqual(await limits('[[say Nothing known.]]'), [null]);
+
+  const before = Math.floor(Date.now() / 1000);
+  const [first, second, third] = await limits('[[run true]]\n[[used 42 3600]]\n[[run true]]');
+  assert.equal(first, null, 'not before it is said');
+  const [percent = 0, resetsAt = 0] = second ?? [];
+  assert.equal(percent, 42);
+  assert.ok(resetsAt >= before + 3600 && resetsAt <= Math.floor(Date.now() / 1000) + 3600, `${resetsAt}`);
+  assert.deepEqual(third, second, 'it is not put off by being read again');
+
+  assert.deepEqual(await limits('[[say Another conversation.]]'), [second]);
+  const told = await ask('[[used 100 60]]\n[[status 429 usage_limit 60]]');
+  assert.match(JSON.stringify(of('account/rateLimits/updated', told)), /"usedPercent":100/);
+  assert.match(
+    JSON.stringify(of('turn/completed', told)),
+    /"status":"failed".*"codexErrorInfo":"usageLimitExceeded"/,
+  );
+});
+
+test('a block that is not ended, or has in it what it cannot, is a misspelt script', () => {
+  const misspelt: [script: string, words: RegExp][] = [
+    ['[[together]]\n[[run a]]', /misses the \[\[end\]\] of \[\[together\]\]/],
+    ['[[patch]]\n[[run a]]\n[[end]]', /no \[\[run a\]\] inside \[\[patch\]\]/],
+    ['[[together]]\n[[replace a "b" "c"]]\n[[end]]', /inside \[\[together\]\]/],
+    ['[[together]]\n[[together]]\n[[end]]\n[[end]]', /inside \[\[together\]\]/],
+    ['[[end]]', /does not understand/],
+    ['[[used 42]]', /does not understand/],
+    ['[[escalate no reason]]', /does not understand/],
+    ['[[call tool]]', /does not understand/],
+  ];
+  for (const [script, words] of misspelt) assert.throws(() => parseDirectives(script), words, script);
+});
+
 test('a misspelt directive is answered with its text', async (t) => {
   const { exec } = await rig(t);
   const ended = await exec('[[wirte a.txt: x]]');
@@ -329,8 +499,8 @@ test('a command that takes longer than Codex waits for it is asked again until i
       .act;
   const poll = { session_id: 61602, chars: '', yield_time_ms: 300_000 };
   const call = { type: 'function_call', name: 'write_stdin', arguments: JSON.stringify(poll) };
-  assert.deepEqual(after(running), { kind: 'call', call });
-  assert.deepEqual(after(running, running), { kind: 'call', call });
+  assert.deepEqual(after(running), { kind: 'call', calls: [call] });
+  assert.deepEqual(after(running, running), { kind: 'call', calls: [call] });
   assert.deepEqual(after(running, running, ended), { kind: 'finish' });
 });
 

@@ -1,5 +1,5 @@
 /**
- * A model on loopback, for the real Codex: as much of the OpenAI Responses API as `codex exec` uses, with answers
+ * A model on loopback, for the real Codex: as much of the OpenAI Responses API as it uses, with answers
  * from a script (`directives.ts`) instead of a mind. It needs no account and no network.
  *
  *     await using server = await startModelServer();
@@ -125,6 +125,8 @@ class ScriptedModel {
   private readonly failures = new Map<string, number>();
   private readonly gates = new Map<string, { readonly opened: Promise<void>; readonly open: () => void }>();
   private readonly listeners = new Set<() => void>();
+  private readonly limits = new Map<string, string>();
+  private readonly heard = new Set<string>();
   private readonly closing = new AbortController();
   private begun = 0;
 
@@ -190,6 +192,7 @@ class ScriptedModel {
     const met = this.weather?.next();
     this.record(conversation, request, met?.spell);
     const step = met ? struck(met.blow) : this.step(conversation);
+    for (const [name, value] of this.limit(conversation, step)) response.setHeader(name, value);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     if (await this.pause(step.pauses, AbortSignal.any([gone.signal, this.closing.signal])))
@@ -199,6 +202,21 @@ class ScriptedModel {
   private step(conversation: Conversation): Step {
     const mayFail = (times: number) => this.fails(conversation, times);
     return nextStep(this.script(conversation.prompt), conversation, mayFail);
+  }
+
+  /** The headers that say how much of the account's limit is used: as the last script that spoke of it says. */
+  private limit({ id, prompt }: Conversation, { used }: Step): Iterable<[string, string]> {
+    used.forEach(({ percent, seconds }, n) => {
+      // A script is read from its start with every request, but what it says is news only once.
+      const saying = `${id} ${n} ${prompt}`;
+      if (this.heard.has(saying)) return;
+      this.heard.add(saying);
+      this.limits
+        .set('x-codex-primary-used-percent', String(percent))
+        .set('x-codex-primary-window-minutes', '300')
+        .set('x-codex-primary-reset-at', String(Math.floor(Date.now() / 1000) + seconds));
+    });
+    return this.limits;
   }
 
   private record(
@@ -283,10 +301,10 @@ class ScriptedModel {
           const item = { type: 'message', id: `msg_${answer}_${n}`, role: 'assistant', content };
           send(response, 'response.output_item.done', { output_index: n, item });
         });
-        if (act.kind === 'call')
+        for (const [n, call] of act.kind === 'call' ? act.calls.entries() : [])
           send(response, 'response.output_item.done', {
-            output_index: step.messages.length,
-            item: { id: `item_${answer}`, call_id: `call_${answer}`, ...act.call },
+            output_index: step.messages.length + n,
+            item: { id: `item_${answer}_${n}`, call_id: `call_${answer}_${n}`, ...call },
           });
         response.once('finish', () => {
           this.answers.push({
@@ -308,7 +326,7 @@ class ScriptedModel {
   }
 }
 
-const struck = (blow: Blow): Step => ({ pauses: [], messages: [], act: blow });
+const struck = (blow: Blow): Step => ({ pauses: [], messages: [], used: [], act: blow });
 
 function remember(conversations: Map<string, Set<string>>, prompt: string, id: string): void {
   const known = conversations.get(prompt);

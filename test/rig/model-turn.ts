@@ -3,10 +3,11 @@
  *
  * It remembers nothing. Codex sends the whole conversation every time, so the number of tool outputs since the
  * prompt says how far the script has got; a request that Codex repeats after an error gets the same answer, and
- * a conversation that was cut by a signal and resumed goes on where it was.
+ * a conversation that was cut by a signal and resumed goes on where it was. (Cut amid calls that were made together,
+ * it takes those with an output for the first of them.)
  */
 import { unreachable } from '../../src/core/unreachable.ts';
-import type { BrokenAnswer, Directive } from './directives.ts';
+import type { BrokenAnswer, Directive, SingleCall, Used } from './directives.ts';
 
 /** What one request of Codex says. `outputs` are those of the tools called since the prompt. */
 export interface Conversation {
@@ -27,12 +28,17 @@ type ToolCall =
 
 export type Pause = Extract<Directive, { kind: 'sleep' | 'hold' }>;
 
-/** What to do about one request: wait, then either fail, or say something and perhaps call a tool. */
+/** What to do about one request: wait, then either fail, or say something and perhaps call tools. */
 export interface Step {
   readonly pauses: readonly Pause[];
   readonly messages: readonly string[];
+  /** What the script has said of the account's limit up to here. */
+  readonly used: readonly Used[];
+  /** `calls` has one call, or several at once. */
   readonly act:
-    { readonly kind: 'call'; readonly call: ToolCall } | { readonly kind: 'finish' } | BrokenAnswer;
+    | { readonly kind: 'call'; readonly calls: readonly ToolCall[] }
+    | { readonly kind: 'finish' }
+    | BrokenAnswer;
 }
 
 /** `mayFail(times)` says whether this request is one of the first `times` with its prompt. */
@@ -45,6 +51,7 @@ export function nextStep(
   const heard = [...told];
   let pauses: Pause[] = [];
   let messages: string[] = [];
+  const used: Used[] = [];
   /** The tool was called in an earlier request: what came before it is said and done. */
   const past = (output: string) => {
     [pauses, messages] = [[], []];
@@ -53,9 +60,10 @@ export function nextStep(
   const now = (act: Step['act']): Step => ({
     pauses,
     messages: act.kind === 'finish' && messages.length === 0 ? ['Done.'] : messages,
+    used,
     act,
   });
-  const call = (made: ToolCall) => now({ kind: 'call', call: made });
+  const call = (...calls: ToolCall[]) => now({ kind: 'call', calls });
 
   for (const directive of script) {
     switch (directive.kind) {
@@ -84,21 +92,30 @@ export function nextStep(
       case 'stall':
       case 'hang':
         return now(directive);
-      case 'run': {
-        let output = left.shift();
-        if (output === undefined) return call(shell(directive.command, tools));
-        // Codex hands back a command that takes longer than its patience as a session, to be asked again.
-        for (let session = sessionIn(output); session !== undefined; session = sessionIn(output)) {
-          output = left.shift();
-          if (output === undefined) return call(poll(session));
-        }
-        past(output);
+      case 'used':
+        used.push(directive);
         break;
-      }
-      case 'write': {
-        const output = left.shift();
-        if (output === undefined) return call(applyPatch(addition(directive.path, directive.content), tools));
-        messages = refusals(past(output));
+      case 'write':
+      case 'patch':
+      case 'run':
+      case 'escalate':
+      case 'call':
+      case 'together': {
+        const calls = directive.kind === 'together' ? directive.calls : [directive];
+        const answers = left.splice(0, calls.length);
+        if (answers.length < calls.length)
+          return call(...calls.slice(answers.length).map((one) => toolCall(one, tools)));
+        for (const [n, one] of calls.entries()) {
+          if (one.kind === 'call') continue; // what it leaves running is meant to be
+          // Codex hands back a command that takes longer than its patience as a session, to be asked again.
+          for (let session = sessionIn(answers[n]); session !== undefined; session = sessionIn(answers[n])) {
+            const output = left.shift();
+            if (output === undefined) return call(poll(session));
+            answers[n] = output;
+          }
+        }
+        pauses = [];
+        messages = calls.flatMap((one, n) => (isEdit(one) ? refusals(answers[n] ?? '') : []));
         break;
       }
       case 'replace': {
@@ -121,19 +138,41 @@ export function nextStep(
   return now({ kind: 'finish' });
 }
 
+function toolCall(call: SingleCall, tools: readonly string[]): ToolCall {
+  switch (call.kind) {
+    case 'write':
+      return applyPatch(addition(call), tools);
+    case 'patch':
+      return applyPatch(call.writes.map(addition).join(''), tools);
+    case 'run':
+      return shell(call.command, tools);
+    case 'escalate':
+      return shell(call.command, tools, {
+        sandbox_permissions: 'require_escalated',
+        justification: call.reason,
+      });
+    case 'call':
+      return { type: 'function_call', name: call.tool, arguments: JSON.stringify(call.input) };
+    default:
+      return unreachable(call);
+  }
+}
+
 const refusals = (output: string) =>
   output.includes('Success.') ? [] : [`The edit was refused: ${output.trim().split('\n').at(-1) ?? ''}`];
 
-const sessionIn = (output: string) => /^Process running with session ID (\d+)$/m.exec(output)?.[1];
+const isEdit = ({ kind }: SingleCall) => kind === 'write' || kind === 'patch';
+
+const sessionIn = (output = '') => /^Process running with session ID (\d+)$/m.exec(output)?.[1];
 
 const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** No login shell: what a user's profile prints is not what the command said. */
-function shell(command: string, tools: readonly string[]): ToolCall {
+function shell(command: string, tools: readonly string[], more: object = {}): ToolCall {
   const call = (name: string, input: object): ToolCall => ({
     type: 'function_call',
     name,
-    arguments: JSON.stringify(input),
+    arguments: JSON.stringify({ ...input, ...more }),
   });
   if (tools.includes('exec_command'))
     return call('exec_command', { cmd: command, login: false, yield_time_ms: 30_000 });
@@ -162,7 +201,7 @@ const linesOf = (text: string) => text.replace(/\n$/, '').split('\n');
 const prefixed = (prefix: string, lines: readonly string[]) =>
   lines.map((line) => `${prefix}${line}\n`).join('');
 
-const addition = (path: string, content: string) =>
+const addition = ({ path, content }: Extract<Directive, { kind: 'write' }>) =>
   `*** Add File: ${path}\n${prefixed('+', linesOf(content))}`;
 
 /** What a profile of the machine prints into every command (pyenv does) stands outside these lines. */
