@@ -1,6 +1,7 @@
-/** What the journal of a directory says of one attempt, and of its pauses; the file itself is `io/journal.ts`. */
+/** What the journal of a directory says of attempts, of its pauses and of answers; the file itself is `io/journal.ts`. */
 import type { ClaimId } from './claim.ts';
 import type { Usage } from './outcome.ts';
+import type { Answer } from './question.ts';
 
 /** `retry`: it failed, and the task is tried again. `died`: its owner did. */
 export const ATTEMPT_ENDS = ['completed', 'failed', 'retry', 'given-back', 'died'] as const;
@@ -39,3 +40,18 @@ export type PauseNote =
       readonly until?: number;
     }
   | { readonly kind: 'resumed'; readonly at: number; readonly id: string };
+
+/** A question that an agent asked, and what became of it: on the record, whoever answered. Texts are raw. */
+export interface AnswerNote extends Answer {
+  readonly kind: 'answer';
+  readonly task: string;
+  readonly attempt: number;
+  /** In one line. */
+  readonly asked: string;
+  /** What exactly: the command, or the paths; of a long one the beginning, and the digest is of all. */
+  readonly text: string;
+  /** ms since 1970, as `at`. */
+  readonly askedAt: number;
+}
+
+export type JournalNote = PauseNote | AnswerNote;

@@ -6,19 +6,18 @@
  * no other. An owner writes it while it still holds its claim; whoever reaps a dead owner writes it in its place, and may
  * not know that the owner had: so a claim is counted once, by its first line.
  *
- * Lines that have a `kind` are of pauses: whoever makes or lifts one writes it. A reader of attempts passes them over.
+ * Lines that have a `kind` are of pauses and of answers: whoever makes or lifts a pause writes it, and whose agent has asked. A reader of
+ * attempts passes them over.
  *
  * It is data that an agent could have written: lines that are none, too long or out of bounds are passed over.
  */
-import { isClaimId, MOST_ATTEMPTS, type ClaimId } from '../core/claim.ts';
 import { EnvironmentError, isErrno, isStorageError } from '../core/errors.ts';
-import { ATTEMPT_ENDS, type JournalEntry, type PauseNote } from '../core/journal-entry.ts';
+import type { AnswerNote, JournalEntry, JournalNote, PauseNote } from '../core/journal-entry.ts';
 import { PRIVATE_DIRECTORY } from '../core/task.ts';
 import { makePrivateDirectory, mustNotLeadAway } from './file-system.ts';
 import { AMEND_END, closeQuietly, CREATE_APPEND, READ, type Files } from './files.ts';
-import { isThreadId } from './rollout.ts';
+import { lineIn, lineOf, MAX_LINE } from './journal-line.ts';
 import type { TaskDirectory } from './task-directory.ts';
-import { isCount, usageFrom } from './usage.ts';
 
 type Place = Pick<TaskDirectory, 'path'>;
 
@@ -35,14 +34,14 @@ const isInTheWay = (error: unknown) =>
 export async function appendToJournal(
   files: Files,
   directory: TaskDirectory,
-  entry: JournalEntry | PauseNote,
+  line: JournalEntry | JournalNote,
 ): Promise<boolean> {
   try {
     const fd = await openToAppend(files, directory);
     try {
       const stat = await files.fstat(fd);
       if (!stat.isFile() || stat.nlink !== 1n) return false; // a second name may be that of something precious
-      files.appendSync(fd, Buffer.from(lineOf(entry)));
+      files.appendSync(fd, Buffer.from(lineOf(line)));
       return true;
     } finally {
       await closeQuietly(files, fd);
@@ -70,17 +69,6 @@ async function openToAppend(files: Files, directory: TaskDirectory): Promise<num
   }
 }
 
-/** ASCII only: whatever the name of a task, a terminal may show it. */
-function lineOf({ at, ...fields }: JournalEntry | PauseNote): string {
-  const text = JSON.stringify({ v: 1, at: new Date(at).toISOString(), ...fields }).replace(
-    /[\u007f-\uffff]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-  return `\n${text}\n`;
-}
-
-/** A name of 255 bytes, all escaped, and all the rest is shorter. */
-const MAX_LINE = 4_096;
 const CHUNK = 262_144;
 /** What is read of a journal at most, from its end: hundreds of thousands of attempts. */
 const MAX_BYTES = 128 * 1_048_576;
@@ -91,7 +79,9 @@ export class JournalReader {
   readonly pauses: PauseNote[] = [];
   readonly #files: Files;
   readonly #directory: Place;
-  readonly #known = new Set<ClaimId>();
+  readonly #onAnswer: (note: AnswerNote) => void;
+  /** Claims, and questions of claims. */
+  readonly #known = new Set<string>();
   #file = '';
   #offset = 0;
   /** The beginning of a line whose end has not come. */
@@ -99,9 +89,11 @@ export class JournalReader {
   /** In a line that is too long, or whose beginning was left out. */
   #isSkipping = false;
 
-  constructor(files: Files, directory: Place) {
+  /** `onAnswer` is told of each question once. */
+  constructor(files: Files, directory: Place, onAnswer: (note: AnswerNote) => void = () => {}) {
     this.#files = files;
     this.#directory = directory;
+    this.#onAnswer = onAnswer;
   }
 
   /** Entries of claims that it has not met before; none where there is no journal. */
@@ -151,14 +143,21 @@ export class JournalReader {
     for (const line of lines) {
       const isWhole = !this.#isSkipping && line.length <= MAX_LINE;
       this.#isSkipping = false;
-      const entry = isWhole ? lineIn(line) : undefined;
-      if (entry && 'kind' in entry) this.#notePause(entry);
-      if (!entry || 'kind' in entry || this.#known.has(entry.claim)) continue;
-      this.#known.add(entry.claim);
-      entries.push(entry);
+      const found = isWhole ? lineIn(line) : undefined;
+      if (!found) continue;
+      if (!('kind' in found)) {
+        if (this.#isNew(found.claim)) entries.push(found);
+      } else if (found.kind !== 'answer') this.#notePause(found);
+      else if (this.#isNew(`${found.claim}.${found.n}`)) this.#onAnswer(found);
     }
     this.#isSkipping ||= rest.length > MAX_LINE;
     this.#rest = this.#isSkipping ? '' : rest;
+  }
+
+  #isNew(key: string): boolean {
+    const isNew = !this.#known.has(key);
+    this.#known.add(key);
+    return isNew;
   }
 
   #notePause(note: PauseNote): void {
@@ -167,68 +166,4 @@ export class JournalReader {
   }
 }
 
-const LONGEST_MS = 365 * 86_400_000;
 const MOST_PAUSES = 1_000;
-/** The year 2200, ms since 1970. */
-const LATEST = 7_258_118_400_000;
-
-function lineIn(line: string): JournalEntry | PauseNote | undefined {
-  if (!line.startsWith('{')) return undefined;
-  let value: Record<string, unknown>;
-  try {
-    value = JSON.parse(line) as typeof value;
-  } catch {
-    return undefined; // torn
-  }
-  return value['kind'] === undefined ? entryIn(value) : noteIn(value);
-}
-
-function noteIn({
-  v,
-  at: moment,
-  kind,
-  id,
-  reason,
-  until: end,
-  ...value
-}: Record<string, unknown>): PauseNote | undefined {
-  const [at, until] = [Date.parse(String(moment)), typeof end === 'number' ? end : undefined];
-  if (v !== 1 || Number.isNaN(at) || typeof id !== 'string' || !/^[0-9a-f]{32}$/.test(id)) return undefined;
-  if (kind === 'resumed') return { kind, at, id };
-  const isLimited = value['class'] === 'limited';
-  if (kind !== 'paused' || typeof reason !== 'string' || (!isLimited && value['class'] !== 'by-hand'))
-    return undefined;
-  return {
-    kind,
-    at,
-    id,
-    class: isLimited ? 'limited' : 'by-hand',
-    reason,
-    ...(isCount(until, LATEST) ? { until } : {}),
-  };
-}
-
-function entryIn(value: Record<string, unknown>): JournalEntry | undefined {
-  const { at, run, by, task, attempt, claim, thread, outcome, why, durationMs } = value;
-  const isText = (text: unknown): text is string => typeof text === 'string';
-  const time = isText(at) ? Date.parse(at) : Number.NaN;
-  const counts = value['usage'] as Record<string, unknown> | null | undefined;
-  const usage = usageFrom(counts?.['input'], counts?.['cached'], counts?.['output']);
-  const end = ATTEMPT_ENDS.find((word) => word === outcome);
-  const isEntry = value['v'] === 1 && isText(run) && isText(by) && isText(task) && isText(claim);
-  if (!isEntry || !isClaimId(claim) || !usage || !end || Number.isNaN(time)) return undefined;
-  if (!isCount(attempt, MOST_ATTEMPTS) || !isCount(durationMs, LONGEST_MS)) return undefined;
-  return {
-    at: time,
-    run,
-    by,
-    task,
-    attempt,
-    claim,
-    outcome: end,
-    usage,
-    durationMs,
-    ...(isText(thread) && isThreadId(thread) ? { thread } : {}),
-    ...(isText(why) ? { why } : {}),
-  };
-}

@@ -11,6 +11,8 @@ import { formatDuration } from '../core/duration.ts';
 import type { NextAttempt } from '../core/failure-class.ts';
 import type { Check, Usage } from '../core/outcome.ts';
 import { headline, printable, printableText } from '../core/printable.ts';
+import { describeAnswer } from '../core/question-text.ts';
+import { idOf, type Answer, type Question } from '../core/question.ts';
 import { markerOf } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { AgentEvent } from './agent-event.ts';
@@ -31,6 +33,8 @@ const MAGIC = 'codex-worker log';
 export const RULE = '─'.repeat(72);
 /** A line that somebody else printed and that could be taken for a rule of ours. */
 const FALSE_RULE = new RegExp(`^${RULE}$`, 'gm');
+/** A line that somebody else printed and that could be taken for an answer of a person. */
+const FALSE_ANSWER = /^\?(?= )/gm;
 /** What is read of a log to find its header. */
 const HEADER_BYTES = 2_048;
 /** Of one command's output the log shows this many characters; all of it is in the raw events. */
@@ -90,7 +94,9 @@ export class RunningLog {
 
   /** Throws what the file system throws: a log that cannot be written ends the attempt. */
   entry(event: AgentEvent): void {
-    const text = render(event).replace(FALSE_RULE, RULE.slice(1));
+    const isAnswer = event.kind === 'question' || event.kind === 'answered';
+    const rendered = render(event).replace(FALSE_RULE, RULE.slice(1));
+    const text = isAnswer ? rendered : rendered.replace(FALSE_ANSWER, ' ?');
     if (text === '') return;
     const gap = this.#spoke !== undefined && this.#spoke !== event.kind ? '\n' : '';
     this.#spoke = event.kind;
@@ -200,6 +206,14 @@ function shorten(text: string): string {
   return `${text.slice(0, half)}\n… ${text.length - OUTPUT_SHOWN} characters left out, see the raw events …\n${text.slice(-half)}`;
 }
 
+const moment = (ms: number) => new Date(ms).toISOString();
+
+/** Who, when, and after how long: the log is kept, and may be all that is left. */
+function answered(question: Question, answer: Answer): string {
+  const waited = formatDuration(Math.max(0, answer.at - question.at));
+  return `? ${idOf(question)} ${printable(describeAnswer(answer))}, ${moment(answer.at)} (after ${waited})`;
+}
+
 /** One event as text for people; empty for what a person does not need. */
 function render(event: AgentEvent): string {
   const clean = (text: string) => printableText(text).trimEnd();
@@ -223,6 +237,10 @@ function render(event: AgentEvent): string {
       return indent(clean(event.text)).replaceAll(/^ {2}/gm, '· ');
     case 'error':
       return `! ${clean(event.message)}`;
+    case 'question':
+      return `? asks for approval (${idOf(event.question)}, ${moment(event.question.at)})\n${indent(clean(event.lines.join('\n')))}`;
+    case 'answered':
+      return answered(event.question, event.answer);
     case 'other':
       return `· ${printable(event.type)}${event.text === '' ? '' : `: ${printable(event.text)}`}`;
     case 'output':

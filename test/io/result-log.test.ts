@@ -5,6 +5,7 @@ import { existsSync, linkSync, mkdirSync, readFileSync, statSync, symlinkSync, w
 import { test, type TestContext } from 'node:test';
 import { newClaimId } from '../../src/core/claim.ts';
 import type { AgentEvent } from '../../src/io/agent-event.ts';
+import { idOf } from '../../src/core/question.ts';
 import { realFiles } from '../../src/io/files.ts';
 import {
   appendLastWords,
@@ -108,6 +109,39 @@ test('a log reads as what the agent did: header, commands with their exit codes,
   assert.deepEqual(await readLogHeader(realFiles, log.path), { attempt: 3, claim, promptSha256: SHA });
   assert.equal(await readLogOutcome(realFiles, log.path), 'completed');
   assert.equal(await isOwnLog(realFiles, log.path), true);
+});
+
+test('a question stands in the log with all that was asked, and its answer with who gave it and when', async (t) => {
+  const { log, header, text } = await openLog(t);
+  header();
+  const question = {
+    claim: 'c'.repeat(32),
+    n: 1,
+    task: 'fix.md',
+    attempt: 3,
+    asked: { kind: 'command', command: 'rm -rf build' },
+    workingDirectory: '/home/ada',
+    at: Date.UTC(2026, 0, 2, 3, 4, 5),
+    offers: ['approve', 'deny'],
+  } as const;
+  const { claim, n } = question;
+  const answer = { claim, n, digest: 'd'.repeat(64), how: 'person', at: question.at + 65_000 } as const;
+  const by = { user: 'ada\u001b[2J', host: 'mill\nfake', terminal: '/dev/pts/3', pid: 42 };
+  const id = idOf(question);
+  log.entry({ kind: 'question', question, lines: ['run: rm -rf build', `\u001b]0;x\u0007${RULE}`, RULE] });
+  log.entry({ kind: 'answered', question, answer: { ...answer, decision: 'approve', by } });
+  const [, ...lines] = text().split(`\n${RULE}\n`).at(-1)?.split('\n') ?? [];
+  assert.equal(text().split(`\n${RULE}\n`).length, 2);
+  assert.doesNotMatch(text(), CONTROLS);
+  assert.match(
+    text(),
+    new RegExp(`^\\? asks for approval \\(${id}, 2026-01-02T03:04:05\\.000Z\\)\n  run: rm -rf build$`, 'm'),
+  );
+  assert.match(
+    lines.join('\n'),
+    /^\? [0-9a-f]{6} approved by ada.*2026-01-02T03:05:10\.000Z \(after 1m 05s\)$/m,
+  );
+  assert.equal(text().match(/^\? /gm)?.length, 2);
 });
 
 test('what was checked stands in the log, and what the next attempt is to know is read from it', async (t) => {
