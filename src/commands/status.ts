@@ -1,7 +1,9 @@
 /** `codex-worker status`: what `ls` shows, counted, and with what the lock files and logs say. It only ever reads. */
+import { countAnswer, NO_ANSWERS } from '../core/answer-counts.ts';
 import { InvariantError } from '../core/errors.ts';
 import type { Holder } from '../core/event.ts';
 import { isInForce } from '../core/pause.ts';
+import { stillTrue, type RateLimits } from '../core/rate-limits.ts';
 import { RecentWork } from '../core/recent.ts';
 import type {
   Pace,
@@ -24,6 +26,7 @@ import { describeDirectory } from '../io/file-system.ts';
 import { lookAt, resultId, type Files } from '../io/files.ts';
 import { readLock } from '../io/lock-file.ts';
 import { readPause } from '../io/pause-file.ts';
+import { readRateLimits } from '../io/rate-limits-file.ts';
 import { readRanWith } from '../io/ran-with.ts';
 import { readChecked, readReason } from '../io/result-log.ts';
 import { Stamps, stampOf } from '../io/stamps.ts';
@@ -71,7 +74,9 @@ export class StatusReader {
       this.#recent.note({ at, durationMs, isCompleted: outcome === 'completed', usage });
       if (thread !== undefined) this.#threads.set(`${directory}/${task}`, thread);
     },
+    onAnswer: (note) => (this.#answers = countAnswer(this.#answers, note)),
   });
+  #answers = NO_ANSWERS;
   readonly #directories = new Map<string, TaskDirectory>();
   /** What logs say, with the identity of each. */
   readonly #logs = new Map<string, { readonly id: string; readonly status: TaskStatus }>();
@@ -93,15 +98,18 @@ export class StatusReader {
     await this.#ledger.look();
     const paused = await pausesIn(this.#world, places, this.#request.cwd);
     const workers = workersIn(running.values());
+    const limits = await limitsIn(this.#world, places);
     return {
       counts,
       total,
       tasks: tasks.map((status) => this.#withSpending(running.get(pathOf(status.task)) ?? status)),
       refused,
       spent: this.#ledger.all,
+      answers: this.#answers,
       pace: this.#pace(counts, workers.length > 0),
       workers,
       paused,
+      ...(limits && { limits }),
     };
   }
 
@@ -226,6 +234,18 @@ async function pausesIn(world: World, paths: readonly string[], cwd: string): Pr
       directories.push({ directory: path, label: relative(cwd, path) || '.', pause: read.pause });
   }
   return { directories, now };
+}
+
+/** Limits are of an account: what was said last in any of the directories. */
+async function limitsIn(world: World, paths: readonly string[]): Promise<RateLimits | undefined> {
+  const now = world.now().getTime();
+  let newest: RateLimits | undefined;
+  for (const path of paths) {
+    const read = await readRateLimits(world.files, { path }, now);
+    const limits = read && stillTrue(read, now);
+    if (limits && (!newest || limits.at > newest.at)) newest = limits;
+  }
+  return newest;
 }
 
 async function describeRunning(world: World, directory: TaskDirectory, task: Task): Promise<TaskStatus> {

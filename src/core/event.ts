@@ -1,5 +1,6 @@
 /** Everything that can be said about a run. Every reporter is an exhaustive switch over `RunEvent`. */
 import type { ProcessIdentity } from './claim.ts';
+import type { AnswerCounts } from './answer-counts.ts';
 import type { EnvironmentProblem } from './failure.ts';
 import type { Pause } from './pause.ts';
 import type { Answer, Question } from './question.ts';
@@ -58,6 +59,8 @@ export interface RunSummary {
   /** How much of that it was paused. */
   readonly pausedMs: number;
   readonly usage: Usage;
+  /** Of a run whose agents have asked something. */
+  readonly answers?: AnswerCounts;
   /** How all tasks of the set stand when the run is over, whoever worked on them; with --wait, which goes by it. */
   readonly states?: Readonly<Record<TaskState, number>>;
   /** Of a run that has tried something. */

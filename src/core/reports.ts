@@ -1,7 +1,9 @@
 /** What the commands other than `run` return: data, which `report/` renders for people or as JSON. */
 import type { Holder } from './event.ts';
 import type { AgentMode } from './options.ts';
+import type { AnswerCounts } from './answer-counts.ts';
 import type { Pause } from './pause.ts';
+import type { RateLimits } from './rate-limits.ts';
 import type { RunSpending, Spent } from './spending.ts';
 import type { Refusal, Task, TaskState } from './task.ts';
 
@@ -81,11 +83,15 @@ export interface StatusReport {
   readonly refused: readonly Refusal[];
   /** In the directories of these tasks, as far back as their journals go. */
   readonly spent: Spent;
+  /** Of what their agents asked; as far back as the journals go. */
+  readonly answers: AnswerCounts;
   readonly pace: Pace;
   /** Who works here now, by host and pid. */
   readonly workers: readonly Worker[];
   /** Directories in which nobody starts anything, and when that was read. */
   readonly paused: PauseReport;
+  /** What was said last of the limits of the account, as far as it is still true. */
+  readonly limits?: RateLimits;
 }
 
 export interface PausedDirectory {

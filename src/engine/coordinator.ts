@@ -76,7 +76,11 @@ export class Coordinator {
 
   constructor(world: World, deps: CoordinatorDeps) {
     this.#world = world;
-    this.#deps = deps;
+    const emit = (event: RunEvent) => {
+      this.#tally.note(event);
+      deps.emit(event);
+    };
+    this.#deps = { ...deps, emit };
     this.#standings = new Standings(deps.plan);
     this.#others = new Others(world, {
       options: deps.options,

@@ -2,7 +2,7 @@
 import { addUsage, NO_USAGE, type Usage } from '../core/outcome.ts';
 import { addSpent, NOTHING_SPENT, tokensIn, type Spent } from '../core/spending.ts';
 import type { Task } from '../core/task.ts';
-import type { JournalEntry } from '../core/journal-entry.ts';
+import type { AnswerNote, JournalEntry } from '../core/journal-entry.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
 import type { World } from './world.ts';
 
@@ -12,6 +12,8 @@ interface LedgerOptions {
   readonly run?: string;
   /** Told of each attempt once, with the path of its directory. */
   readonly onEntry?: (directory: string, entry: JournalEntry) => void;
+  /** Told of each question that was answered once. */
+  readonly onAnswer?: (note: AnswerNote) => void;
 }
 
 export class Ledger {
@@ -24,6 +26,7 @@ export class Ledger {
   readonly #since: number;
   readonly #run: string | undefined;
   readonly #onEntry: (directory: string, entry: JournalEntry) => void;
+  readonly #onAnswer: ((note: AnswerNote) => void) | undefined;
   readonly #accounts: World['accounts'];
   readonly #readers = new Map<string, { read(): Promise<JournalEntry[]> }>();
   /** Tokens of each task, of those that count. */
@@ -33,18 +36,21 @@ export class Ledger {
   constructor(
     { accounts }: Pick<World, 'accounts'>,
     directories: Iterable<Pick<TaskDirectory, 'path'>>,
-    { since = 0, run, onEntry = () => {} }: LedgerOptions = {},
+    { since = 0, run, onEntry = () => {}, onAnswer }: LedgerOptions = {},
   ) {
     this.#since = since;
     this.#run = run;
     this.#onEntry = onEntry;
+    this.#onAnswer = onAnswer;
     this.#accounts = accounts;
     for (const directory of directories) this.include(directory);
   }
 
   /** The next look reads the journal of this directory too, from its beginning; once, however often it is said. */
   include(directory: Pick<TaskDirectory, 'path'>): void {
-    const reader = this.#readers.has(directory.path) ? undefined : this.#accounts?.reader(directory);
+    const reader = this.#readers.has(directory.path)
+      ? undefined
+      : this.#accounts?.reader(directory, this.#onAnswer);
     if (reader) this.#readers.set(directory.path, reader);
   }
 

@@ -1,5 +1,6 @@
 /** What a run has to say of itself when it is over: what it counted, and what stands in its directories now. */
-import type { RunSummary } from '../core/event.ts';
+import { countAnswer, NO_ANSWERS } from '../core/answer-counts.ts';
+import type { RunEvent, RunSummary } from '../core/event.ts';
 import { addUsage, NO_USAGE, type Outcome } from '../core/outcome.ts';
 import { eta, medianOf, pace, type RunSpending } from '../core/spending.ts';
 import type { Task } from '../core/task.ts';
@@ -17,6 +18,7 @@ export class Tally {
   retries = 0;
   warnings = 0;
   usage = NO_USAGE;
+  answers = NO_ANSWERS;
 
   count(outcome: Outcome): void {
     if ('attempt' in outcome) this.attempts++;
@@ -25,6 +27,10 @@ export class Tally {
     const isRetried =
       outcome.kind === 'failed' && outcome.failure.kind !== 'worker-crashed' && outcome.willRetry;
     if (isRetried) this.retries++;
+  }
+
+  note(event: RunEvent): void {
+    if (event.kind === 'answered') this.answers = countAnswer(this.answers, event.answer);
   }
 }
 
@@ -81,6 +87,7 @@ export async function summarise(files: Files, request: SummaryRequest): Promise<
     durationMs,
     pausedMs,
     usage: tally.usage,
+    ...(tally.answers.asked > 0 && { answers: tally.answers }),
     ...(tasks && { states: await countStates(files, tasks) }),
   };
   return tally.attempts === 0 ? summary : { ...summary, spending: await spendingOf(request, summary) };

@@ -11,6 +11,7 @@ import { answerCommand, describeAnswer, questionHeadline } from '../core/questio
 import type { Detail } from '../core/requests.ts';
 import type { Task, TaskState } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
+import { describeAnswers } from './answers.ts';
 import { describeRules } from './run-rules.ts';
 import { describeSpending } from './spending.ts';
 import {
@@ -316,6 +317,7 @@ class ConsoleReporter {
       ...(summary.givenBack > 0 ? [`${summary.givenBack} given back`] : []), // they are pending, or in other hands
       ...(summary.retries > 0 ? [plural(summary.retries, 'retry', 'retries')] : []),
       ...(summary.reaped > 0 ? [`${summary.reaped} reaped`] : []),
+      ...(summary.answers ? [describeAnswers(summary.answers)] : []),
       ...(summary.warnings > 0 ? [plural(summary.warnings, 'warning')] : []),
       formatDuration(summary.durationMs),
       ...(summary.pausedMs >= 1_000 ? [`paused for ${formatDuration(summary.pausedMs)}`] : []),

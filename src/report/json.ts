@@ -30,7 +30,7 @@
  *   elsewhere         inProgress, completed, failed: what others have of the tasks, and have finished meanwhile
  *   level             level, of, why rate-limited|grown|asked
  *   dry-run           task…, command[], promptBytes, settings{…}: what is in force of those that the task names
- *   run-finished      exitCode, summary{…, states?{…} of all tasks: with --wait, spending?{directory{attempts, usage}, left{tokens?, attempts?}, tokensPerHour?, tasksPerHour?, etaMs?}}
+ *   run-finished      exitCode, summary{…, answers?{asked, approved, denied, stopped, timedOut, withdrawn}, states?{…} of all tasks: with --wait, spending?{directory{attempts, usage}, left{tokens?, attempts?}, tokensPerHour?, tasksPerHour?, etaMs?}}
  *
  * No environment, no prompt and no value of a Codex setting is in it. Every line is pure printable text: it may be
  * looked at on a terminal.

@@ -2,12 +2,15 @@
 import { formatDuration } from '../core/duration.ts';
 import { refusalOf } from '../core/front-matter.ts';
 import { pauseFields } from '../core/pause.ts';
+import { rateLimitFields } from '../core/rate-limits.ts';
 import type { StatusReport, TaskStatus, Worker } from '../core/reports.ts';
 import { headline, printable, shellPath } from '../core/printable.ts';
 import type { TaskState } from '../core/task.ts';
 import { columnsOf, padEnd } from './columns.ts';
 import type { Paint } from './console.ts';
 import { ownerFields, refusalFields, safeJson, taskFields } from './json.ts';
+import { describeAnswers } from './answers.ts';
+import { describeRateLimits } from './rate-limits.ts';
 import { describePace, describeSpent } from './spending.ts';
 import { describeHolder, describeWait, describePause, pids, plural, retryCommand } from './wording.ts';
 
@@ -48,13 +51,15 @@ export function overview(report: StatusReport, { paint }: StatusView): string[] 
 }
 
 /** How long yet, who works here, and what was spent: each on a line of its own, of which an edge cuts off what matters least. */
-export function work({ workers, spent, pace, counts }: StatusReport): string[] {
+export function work({ workers, spent, answers, pace, counts, limits, paused }: StatusReport): string[] {
   const left = counts.pending + counts['in-progress'];
   const howFast = spent.attempts > 0 ? describePace(pace, left) : [];
   return [
     ...(howFast.length > 0 ? [howFast.join(' · ')] : []),
     ...(workers.length > 0 ? [describeWorkers(workers)] : []),
     ...(spent.attempts > 0 ? [describeSpent(spent)] : []),
+    ...(answers.asked > 0 ? [describeAnswers(answers)] : []),
+    ...(limits ? [describeRateLimits(limits, paused.now)] : []),
   ];
 }
 
@@ -155,6 +160,8 @@ function statusFields(report: StatusReport) {
   return {
     total: report.total,
     spent: report.spent,
+    answers: report.answers,
+    ...(report.limits && { limits: rateLimitFields(report.limits) }),
     pace: report.pace,
     counts: report.counts,
     workers: report.workers.map(({ host, pid, tasks, isSeen }) => ({ host, pid, tasks, seen: isSeen })),

@@ -76,6 +76,11 @@ export function createStatusWatch({ detailed, json, paint, out, live }: WatchVie
 }
 
 function withoutTime(report: StatusReport): StatusReport {
-  const { pace: _, tasks, ...rest } = report;
-  return { ...rest, pace: {}, tasks: tasks.map(({ heartbeatAt: __, ...task }) => task) };
+  const { pace: _, tasks, limits, ...rest } = report;
+  return {
+    ...rest,
+    pace: {},
+    tasks: tasks.map(({ heartbeatAt: __, ...task }) => task),
+    ...(limits && { limits: { ...limits, at: 0 } }),
+  };
 }

@@ -159,7 +159,7 @@ export function describePause(pause: Pause, now: number): string {
 }
 
 /** `09:25`, or with its date when that is not today's. */
-function localTime(at: number, now: number): string {
+export function localTime(at: number, now: number): string {
   const [day, clock = ''] = localMoment(at).split(' ');
   return localMoment(now).startsWith(`${day} `) ? clock : `${day} ${clock}`;
 }

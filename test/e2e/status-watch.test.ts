@@ -6,6 +6,11 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { spawn } from '@lydell/node-pty';
 import xterm from '@xterm/headless';
+import { NO_ANSWERS } from '../../src/core/answer-counts.ts';
+import { describeDirectory } from '../../src/io/file-system.ts';
+import { realFiles } from '../../src/io/files.ts';
+import { appendToJournal } from '../../src/io/journal.ts';
+import { writeRateLimits } from '../../src/io/rate-limits-file.ts';
 import { makeBench, type Bench } from '../rig/cli.ts';
 import { makePuppets, type Call } from '../rig/puppet.ts';
 
@@ -51,6 +56,27 @@ test('the document of status --json has the fields that its documentation shows,
   failing.exit(1);
   const held = await puppets.nextCall();
   await bench.run(['pause', '--for', '1h']);
+  const now = Date.now();
+  const directory = await describeDirectory(realFiles, bench.tasks);
+  const window = { usedPercent: 42, windowMinutes: 300, resetsAt: now + 3_600_000 };
+  const limits = { at: now, id: 'codex', primary: window, secondary: window, plan: 'pro' };
+  await writeRateLimits(realFiles, directory, limits);
+  for (const how of ['person', 'timeout'] as const)
+    await appendToJournal(realFiles, directory, {
+      kind: 'answer',
+      at: now,
+      claim: held.claim,
+      n: how === 'person' ? 1 : 2,
+      task: 'c.md',
+      attempt: 1,
+      asked: 'run: make',
+      text: 'make',
+      digest: 'd'.repeat(64),
+      decision: 'deny',
+      how,
+      by: { user: 'ada', host: 'mill', pid: 7 },
+      askedAt: now,
+    });
   // The journal has the failed attempt before its place is given to the next.
   const seen = await bench.until('a second has passed, from which a pace can be told', async () => {
     const document = await statusJson(bench);
@@ -72,6 +98,7 @@ test('the document of status --json has the fields that its documentation shows,
     seen.workers.map(({ pid, tasks, seen: isSeen }) => [pid, tasks, isSeen]),
     [[run.pid, 1, true]],
   );
+  assert.deepEqual(seen['answers'], { ...NO_ANSWERS, asked: 2, denied: 1, timedOut: 1 });
   await bench.run(['resume']);
   await work(held);
   await work(await puppets.nextCall());

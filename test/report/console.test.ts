@@ -221,6 +221,12 @@ describe('the summary', () => {
     );
   });
 
+  test('says how many questions there were, and what became of them', () => {
+    const counts = { asked: 3, approved: 2, denied: 1, stopped: 0, timedOut: 0, withdrawn: 0 };
+    assert.match(said([finished({ answers: counts })]).out, / · 3 questions: 2 approved, 1 denied · /);
+    assert.doesNotMatch(said([finished({})]).out, /question/);
+  });
+
   test('proposes the log of the task that failed first, and is still failed', () => {
     const no = { kind: 'no-terminal-event' } as const;
     const { out } = said([

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NO_ANSWERS } from '../../src/core/answer-counts.ts';
+import type { RateLimits } from '../../src/core/rate-limits.ts';
 import type { StatusReport, TaskStatus } from '../../src/core/reports.ts';
 import { NOTHING_SPENT } from '../../src/core/spending.ts';
 import { createPaint } from '../../src/report/console.ts';
@@ -20,6 +22,7 @@ function report(
     refused: [],
     paused: { directories: [], now: 0 },
     spent: NOTHING_SPENT,
+    answers: NO_ANSWERS,
     pace: {},
     workers: [],
   };
@@ -121,6 +124,7 @@ test('as JSON it is one document, which names hosts and not their identities', (
     refused: [],
     paused: [],
     spent: NOTHING_SPENT,
+    answers: NO_ANSWERS,
   });
 });
 
@@ -148,4 +152,59 @@ test('a pause is said before the table, with what is left of it', () => {
   assert.deepEqual((JSON.parse(statusJson(paused, VIEW.now)) as { paused: unknown }).paused, [
     { ...pause, directory: '/tasks', since: '2026-11-22T10:00:00.000Z', until: '2026-11-22T11:05:00.000Z' },
   ]);
+});
+
+test('what is used of the limits stands below, with when it begins anew, and with its age where that matters', () => {
+  const now = VIEW.now.getTime();
+  const HOUR = 3_600_000;
+  const limits = {
+    at: now,
+    id: 'codex',
+    primary: { usedPercent: 42.9, windowMinutes: 300, resetsAt: now + HOUR },
+    secondary: { usedPercent: 100, windowMinutes: 10_080, resetsAt: now + 50 * HOUR },
+    plan: 'pro',
+  };
+  const at = (report: StatusReport): StatusReport => ({ ...report, paused: { directories: [], now } });
+  const line = (more: Partial<RateLimits>) =>
+    statusText(at({ ...report(), limits: { ...limits, ...more } }), VIEW)
+      .trimEnd()
+      .split('\n')
+      .at(-1);
+  const time = String.raw`(?:\d{4}-\d\d-\d\d )?\d\d:\d\d`;
+  assert.match(
+    line({}) ?? '',
+    new RegExp(
+      String.raw`^limits: 42% of 5h used, resets ${time} · 100% of 7d used, resets \d{4}-\d\d-\d\d \d\d:\d\d$`,
+    ),
+  );
+  const { secondary: _, ...first } = { ...limits, at: now - HOUR, id: 'other' };
+  assert.match(
+    statusText(
+      at({ ...report(), limits: { ...first, primary: { usedPercent: 5, windowMinutes: 90 } } }),
+      VIEW,
+    ),
+    new RegExp(String.raw`\nlimits of other: 5% of 90m used · as of ${time}\n$`),
+  );
+  assert.deepEqual(
+    (JSON.parse(statusJson({ ...report(), limits }, VIEW.now)) as { limits: unknown }).limits,
+    {
+      ...limits,
+      at: '2026-11-22T10:00:00.000Z',
+      primary: { ...limits.primary, resetsAt: '2026-11-22T11:00:00.000Z' },
+      secondary: { ...limits.secondary, resetsAt: '2026-11-24T12:00:00.000Z' },
+    },
+  );
+});
+
+test('what agents have asked is counted by what became of it', () => {
+  const answers = { asked: 7, approved: 3, denied: 1, stopped: 1, timedOut: 1, withdrawn: 1 };
+  const last = (report: StatusReport) => statusText(report, VIEW).trimEnd().split('\n').at(-1);
+  assert.equal(
+    last({ ...report(), answers }),
+    '7 questions: 3 approved, 1 denied, 1 answered by a stop, 1 not answered in time, 1 withdrawn',
+  );
+  assert.equal(
+    last({ ...report(), answers: { ...NO_ANSWERS, asked: 1, approved: 1 } }),
+    '1 question: 1 approved',
+  );
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NO_ANSWERS } from '../../src/core/answer-counts.ts';
 import type { StatusReport, TaskStatus } from '../../src/core/reports.ts';
 import { NOTHING_SPENT } from '../../src/core/spending.ts';
 import type { TaskState } from '../../src/core/task.ts';
@@ -25,6 +26,7 @@ function report(tasks: readonly TaskStatus[]): StatusReport {
     refused: [],
     paused: { directories: [], now: 0 },
     spent: NOTHING_SPENT,
+    answers: NO_ANSWERS,
     pace: {},
     workers: [],
   };

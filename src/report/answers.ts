@@ -1,0 +1,17 @@
+/** Questions and answers in figures, as people read them. */
+import type { AnswerCounts } from '../core/answer-counts.ts';
+import { plural } from './wording.ts';
+
+/** `3 questions: 2 approved, 1 denied`. */
+export function describeAnswers(counts: AnswerCounts): string {
+  const { asked, approved, denied, stopped, timedOut, withdrawn } = counts;
+  const parts = [
+    [approved, 'approved'],
+    [denied, 'denied'],
+    [stopped, 'answered by a stop'],
+    [timedOut, 'not answered in time'],
+    [withdrawn, 'withdrawn'],
+  ] as const;
+  const said = parts.filter(([n]) => n > 0).map(([n, what]) => `${n} ${what}`);
+  return `${plural(asked, 'question')}: ${said.join(', ')}`;
+}
