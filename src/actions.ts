@@ -83,7 +83,7 @@ export const ACTIONS: Actions = {
       return showStatusChanges({ ...request, everyMs: watchEveryMs }, { detailed, json }, env);
     const report = await status(request);
     const now = new Date();
-    terminal.out(json ? statusJson(report, now) : statusText(report, { detailed, paint, now }));
+    terminal.out(json ? statusJson(report, now) : statusText(report, { detailed, paths, paint, now }));
     return 0;
   },
 
@@ -371,7 +371,13 @@ async function showStatusChanges(
     outLive && !how.json
       ? await openScreen({ write: out, columns: () => outSize().columns, rows: () => outSize().rows })
       : undefined;
-  const show = createStatusWatch({ ...how, paint, out, ...(screen && { live: { screen, size: outSize } }) });
+  const show = createStatusWatch({
+    ...how,
+    paths: request.paths,
+    paint,
+    out,
+    ...(screen && { live: { screen, size: outSize } }),
+  });
   try {
     return await watchStatus({ ...request, isUnheard: outIsLost }, show);
   } finally {

@@ -1,5 +1,6 @@
 /** `codex-worker status`: what `ls` shows, counted, and with what the lock files and logs say. It only ever reads. */
 import { countAnswer, NO_ANSWERS } from '../core/answer-counts.ts';
+import type { ClaimId } from '../core/claim.ts';
 import { InvariantError } from '../core/errors.ts';
 import type { Holder } from '../core/event.ts';
 import { isInForce } from '../core/pause.ts';
@@ -15,6 +16,7 @@ import type {
 } from '../core/reports.ts';
 import { byNaturalOrder, markerOf, stateOf, type Task, type TaskState } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
+import { questionsOf } from '../engine/asked-questions.ts';
 import { Ledger } from '../engine/ledger.ts';
 import { judgeLock, type Verdict } from '../engine/reaper.ts';
 import { SilenceWatch } from '../engine/silence.ts';
@@ -91,9 +93,17 @@ export class StatusReader {
     if (!this.#found || (await this.#stamps.mayHaveChanged())) this.#found = await this.#read();
     const { counts, total, refused, places, tasks, inProgress } = this.#found;
     const running = new Map<string, TaskStatus>();
+    const claims = new Map<ClaimId, Task>();
     await this.#inBatches(inProgress, async (task) => {
-      running.set(pathOf(task), await describeRunning(this.#world, await this.#directoryOf(task), task));
+      const { status, hears } = await describeRunning(this.#world, await this.#directoryOf(task), task);
+      running.set(pathOf(task), status);
+      if (hears !== undefined) claims.set(hears, task);
     });
+    const asked = await questionsOf(this.#world.files, claims);
+    for (const [task, needsApproval] of asked) {
+      const status = running.get(pathOf(task));
+      if (status) running.set(pathOf(task), { ...status, needsApproval });
+    }
     for (const path of places) this.#ledger.include({ path });
     await this.#ledger.look();
     const paused = await pausesIn(this.#world, places, this.#request.cwd);
@@ -102,6 +112,7 @@ export class StatusReader {
     return {
       counts,
       total,
+      needsApproval: asked.size,
       tasks: tasks.map((status) => this.#withSpending(running.get(pathOf(status.task)) ?? status)),
       refused,
       spent: this.#ledger.all,
@@ -248,7 +259,12 @@ async function limitsIn(world: World, paths: readonly string[]): Promise<RateLim
   return newest;
 }
 
-async function describeRunning(world: World, directory: TaskDirectory, task: Task): Promise<TaskStatus> {
+/** `hears` is the claim whose owner hears an answer, as far as anybody knows. */
+async function describeRunning(
+  world: World,
+  directory: TaskDirectory,
+  task: Task,
+): Promise<{ readonly status: TaskStatus; readonly hears?: ClaimId }> {
   const lock = await readLock(world.files, directory, task.name);
   const verdict = judgeLock(world, directory, lock, {
     silence: new SilenceWatch(world.uptimeMs),
@@ -260,10 +276,10 @@ async function describeRunning(world: World, directory: TaskDirectory, task: Tas
     log: `${directory.path}/${markerOf.mirror(task.name)}`,
   };
   const holder = holderOf(verdict);
-  if (!holder || lock.kind !== 'claim') return { ...base, ...(holder ? { holder } : {}) };
+  if (!holder || lock.kind !== 'claim') return { status: { ...base, ...(holder ? { holder } : {}) } };
   const { record, heartbeat } = lock;
   const orphans = verdict.kind === 'dead' ? survivors(record.claim, record.child, world.table) : [];
-  return {
+  const status = {
     ...base,
     holder,
     attempt: record.attempt,
@@ -272,6 +288,8 @@ async function describeRunning(world: World, directory: TaskDirectory, task: Tas
     ...(heartbeat ? { heartbeatAt: heartbeat.at } : {}),
     ...(orphans.length > 0 ? { orphans } : {}),
   };
+  const isHeard = (holder.kind === 'alive' || holder.kind === 'elsewhere') && !lock.outcome;
+  return { status, ...(isHeard ? { hears: record.claim } : {}) };
 }
 
 function holderOf(verdict: Verdict): Holder | undefined {

@@ -20,6 +20,16 @@ export interface RanWith {
   readonly verify?: string;
 }
 
+/** What an agent asks, and waits with. */
+export interface AskedQuestion {
+  /** Six hexadecimal digits, to answer it by. */
+  readonly id: string;
+  /** One harmless line. */
+  readonly asked: string;
+  /** ISO time. */
+  readonly since: string;
+}
+
 export interface TaskStatus {
   readonly task: Task;
   readonly state: TaskState;
@@ -34,6 +44,8 @@ export interface TaskStatus {
   readonly run?: { readonly id: string; readonly by: string };
   readonly since?: string;
   readonly heartbeatAt?: string;
+  /** What its agent waits with for a person, oldest first; there is at least one. */
+  readonly needsApproval?: readonly AskedQuestion[];
   /** Processes of a dead owner's agent that still run. */
   readonly orphans?: readonly number[];
   /** For a failed task: the reason in its log, one line. */
@@ -78,6 +90,8 @@ export interface Pace extends Pick<RunSpending, 'tokensPerHour' | 'tasksPerHour'
 export interface StatusReport {
   readonly counts: Readonly<Record<TaskState, number>>;
   readonly total: number;
+  /** Tasks in progress whose agents wait for a person. */
+  readonly needsApproval: number;
   /** In natural order; none unless they were asked for. */
   readonly tasks: readonly TaskStatus[];
   readonly refused: readonly Refusal[];

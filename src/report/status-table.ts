@@ -24,18 +24,20 @@ const STATES = ['pending', 'in-progress', 'completed', 'failed'] as const;
 
 export interface StatusView {
   readonly detailed: boolean;
+  /** As they were typed, for the commands that are proposed. */
+  readonly paths: readonly string[];
   readonly paint: Paint;
   readonly now: Date;
 }
 
 export function statusText(report: StatusReport, view: StatusView): string {
   const tasks = view.detailed
-    ? report.tasks.flatMap((task) => [taskLine(task, view), ...goOnWith(task, view)])
+    ? report.tasks.flatMap((task) => [taskLine(task, view), ...asksOf(task, view), ...goOnWith(task, view)])
     : [];
   const lines = [
     ...overview(report, view),
     ...(tasks.length > 0 ? ['', ...tasks] : []),
-    ...work(report),
+    ...work(report, view),
     ...refusals(report, view),
   ];
   return `${lines.join('\n')}\n`;
@@ -51,10 +53,12 @@ export function overview(report: StatusReport, { paint }: StatusView): string[] 
 }
 
 /** How long yet, who works here, and what was spent: each on a line of its own, of which an edge cuts off what matters least. */
-export function work({ workers, spent, answers, pace, counts, limits, paused }: StatusReport): string[] {
+export function work(report: StatusReport, view: StatusView): string[] {
+  const { workers, spent, answers, pace, counts, limits, paused } = report;
   const left = counts.pending + counts['in-progress'];
   const howFast = spent.attempts > 0 ? describePace(pace, left) : [];
   return [
+    ...howToAnswer(report, view),
     ...(howFast.length > 0 ? [howFast.join(' · ')] : []),
     ...(workers.length > 0 ? [describeWorkers(workers)] : []),
     ...(spent.attempts > 0 ? [describeSpent(spent)] : []),
@@ -70,7 +74,25 @@ export function refusals({ refused }: StatusReport, { paint }: StatusView): stri
 }
 
 export function taskLines(tasks: readonly TaskStatus[], view: StatusView): string[] {
-  return tasks.map((task) => taskLine(task, view));
+  return tasks.flatMap((task) => [taskLine(task, view), ...asksOf(task, view)]);
+}
+
+const INDENT = ' '.repeat(TITLES['in-progress'].length + 2);
+
+/** With details it stands with each of them. */
+function howToAnswer({ needsApproval }: StatusReport, { detailed, paths, paint }: StatusView): string[] {
+  if (needsApproval === 0 || detailed) return [];
+  return [`what they ask: ${paint.cyan(['codex-worker approvals', ...paths.map(shellPath)].join(' '))}`];
+}
+
+/** What its agent waits with, and what to type to see all of it. */
+function asksOf({ task, needsApproval = [] }: TaskStatus, { paint, now }: StatusView): string[] {
+  const asks = needsApproval.map(({ id, asked, since }) => {
+    const ago = formatDuration(now.getTime() - Date.parse(since));
+    return `${INDENT}${paint.yellow('asks')} (${id}, ${ago} ago): ${headline(asked)}`;
+  });
+  const command = `codex-worker approvals ${shellPath(task.label)}`;
+  return asks.length === 0 ? [] : [...asks, INDENT + paint.cyan(command)];
 }
 
 /** What to type to see what went wrong, to try it again as it was run, and to go on with it by hand where Codex has kept the thread. */
@@ -81,7 +103,7 @@ function goOnWith({ task, state, thread, ranWith }: TaskStatus, { paint }: Statu
     retryCommand(task.label, ranWith),
     ...(thread === undefined ? [] : [`codex resume ${thread}`]),
   ];
-  return [' '.repeat(TITLES['in-progress'].length + 2) + commands.map(paint.cyan).join(paint.dim(' · '))];
+  return [INDENT + commands.map(paint.cyan).join(paint.dim(' · '))];
 }
 
 function describeWorkers(workers: readonly Worker[]): string {
@@ -92,9 +114,13 @@ function describeWorkers(workers: readonly Worker[]): string {
   return `${plural(workers.length, 'worker')}: ${each.join(', ')}`;
 }
 
-function statusTable({ counts, total }: StatusReport): string[] {
+function statusTable({ counts, total, needsApproval }: StatusReport): string[] {
   const percent = (n: number) => `${total === 0 ? '0.0' : ((n / total) * 100).toFixed(1)}%`;
-  const rows = STATES.map((state) => [TITLES[state], String(counts[state]), percent(counts[state])] as const);
+  const title = (state: TaskState) =>
+    state === 'in-progress' && needsApproval > 0
+      ? `${TITLES[state]} (${needsApproval} ${needsApproval === 1 ? 'needs' : 'need'} your approval)`
+      : TITLES[state];
+  const rows = STATES.map((state) => [title(state), String(counts[state]), percent(counts[state])] as const);
   return drawTable(['Status', 'Count', 'Percentage'], [...rows, ['Total', String(total), percent(total)]]);
 }
 
@@ -159,6 +185,7 @@ export function statusJson(report: StatusReport, now: Date, indent = 2): string 
 function statusFields(report: StatusReport) {
   return {
     total: report.total,
+    needsApproval: report.needsApproval,
     spent: report.spent,
     answers: report.answers,
     ...(report.limits && { limits: rateLimitFields(report.limits) }),

@@ -29,7 +29,7 @@ const BY_INTEREST: readonly TaskState[] = ['in-progress', 'failed', 'pending', '
 /** As much of `status` as there is room for: lines are cut at the edge, and of the tasks those are left out that say least. */
 export function picture(report: StatusReport, view: StatusView, { columns, rows }: Size): string {
   const above = overview(report, view);
-  const below = [...work(report), ...refusals(report, view)];
+  const below = [...work(report, view), ...refusals(report, view)];
   const room = rows - 1 - above.length - below.length;
   const lines = [...above, ...(view.detailed ? lists(report.tasks, view, room) : []), ...below];
   const shown = lines.length < rows ? lines : [...lines.slice(0, rows - 2), '…'];
@@ -38,10 +38,22 @@ export function picture(report: StatusReport, view: StatusView, { columns, rows 
 
 function lists(tasks: readonly TaskStatus[], view: StatusView, room: number): string[] {
   if (tasks.length === 0 || room < 3) return [];
-  if (tasks.length < room) return ['', ...taskLines(tasks, view)];
-  const sorted = BY_INTEREST.flatMap((state) => tasks.filter((task) => task.state === state));
-  const shown = sorted.slice(0, room - 2);
-  return ['', ...taskLines(shown, view), `… and ${sorted.length - shown.length} more`];
+  const all = tasks.length < room ? taskLines(tasks, view) : [];
+  if (tasks.length <= all.length && all.length < room) return ['', ...all];
+  const asks = (task: TaskStatus) => task.needsApproval !== undefined;
+  const sorted = [
+    ...tasks.filter(asks),
+    ...BY_INTEREST.flatMap((state) => tasks.filter((task) => task.state === state && !asks(task))),
+  ];
+  const lines: string[] = [];
+  let shown = 0;
+  for (const task of sorted) {
+    const more = taskLines([task], view);
+    if (lines.length + more.length > room - 2) break;
+    lines.push(...more);
+    shown++;
+  }
+  return ['', ...lines, `… and ${sorted.length - shown} more`];
 }
 
 /** Colours take no columns, and are the first to go where there is no room. */
@@ -53,6 +65,7 @@ function cut(line: string, columns: number): string {
 export interface WatchView {
   readonly detailed: boolean;
   readonly json: boolean;
+  readonly paths: readonly string[];
   readonly paint: Paint;
   readonly out: (text: string) => void;
   /** Where a person looks on. */
@@ -60,7 +73,7 @@ export interface WatchView {
 }
 
 /** What takes each report as it comes, `now` being when it was made. */
-export function createStatusWatch({ detailed, json, paint, out, live }: WatchView) {
+export function createStatusWatch({ detailed, json, paths, paint, out, live }: WatchView) {
   let last = '';
   const print = (report: StatusReport, now: Date) => {
     const news = statusJson(withoutTime(report), new Date(0));
@@ -68,11 +81,11 @@ export function createStatusWatch({ detailed, json, paint, out, live }: WatchVie
     const isFirst = last === '';
     last = news;
     if (json) return out(statusJson(report, now, 0));
-    out(`${isFirst ? '' : '\n'}${now.toISOString()}\n${statusText(report, { detailed, paint, now })}`);
+    out(`${isFirst ? '' : '\n'}${now.toISOString()}\n${statusText(report, { detailed, paths, paint, now })}`);
   };
   if (json || !live) return print;
   return (report: StatusReport, now: Date) =>
-    live.screen.show(picture(report, { detailed, paint, now }, live.size()));
+    live.screen.show(picture(report, { detailed, paths, paint, now }, live.size()));
 }
 
 function withoutTime(report: StatusReport): StatusReport {

@@ -7,11 +7,15 @@ import { fileURLToPath } from 'node:url';
 import { spawn } from '@lydell/node-pty';
 import xterm from '@xterm/headless';
 import { NO_ANSWERS } from '../../src/core/answer-counts.ts';
+import { idOf } from '../../src/core/question.ts';
 import { describeDirectory } from '../../src/io/file-system.ts';
 import { realFiles } from '../../src/io/files.ts';
 import { appendToJournal } from '../../src/io/journal.ts';
+import { thisProcess } from '../../src/io/process-identity.ts';
+import { writeQuestion } from '../../src/io/question-file.ts';
 import { writeRateLimits } from '../../src/io/rate-limits-file.ts';
 import { makeBench, type Bench } from '../rig/cli.ts';
+import { question } from '../rig/question.ts';
 import { makePuppets, type Call } from '../rig/puppet.ts';
 
 const THREAD = '0199a213-81c0-7800-8aa1-bbab2a035a53';
@@ -37,7 +41,7 @@ function documented(): unknown {
 
 const statusJson = async (bench: Bench) =>
   JSON.parse((await bench.run(['status', '--json'])).stdout) as Record<string, unknown> & {
-    tasks: { name: string; state: string; tokens?: number }[];
+    tasks: { name: string; state: string; tokens?: number; needsApproval?: unknown }[];
     workers: { pid: number; tasks: number; seen: boolean }[];
     pace: object;
   };
@@ -61,6 +65,8 @@ test('the document of status --json has the fields that its documentation shows,
   const window = { usedPercent: 42, windowMinutes: 300, resetsAt: now + 3_600_000 };
   const limits = { at: now, id: 'codex', primary: window, secondary: window, plan: 'pro' };
   await writeRateLimits(realFiles, directory, limits);
+  const asks = question({ claim: held.claim, task: 'c.md', asked: { kind: 'command', command: 'make' } });
+  await writeQuestion(realFiles, directory, thisProcess(), asks);
   for (const how of ['person', 'timeout'] as const)
     await appendToJournal(realFiles, directory, {
       kind: 'answer',
@@ -98,6 +104,10 @@ test('the document of status --json has the fields that its documentation shows,
     seen.workers.map(({ pid, tasks, seen: isSeen }) => [pid, tasks, isSeen]),
     [[run.pid, 1, true]],
   );
+  assert.equal(seen['needsApproval'], 1);
+  assert.deepEqual(seen.tasks[2]?.needsApproval, [
+    { id: idOf(asks), asked: 'run: make', since: new Date(asks.at).toISOString() },
+  ]);
   assert.deepEqual(seen['answers'], { ...NO_ANSWERS, asked: 2, denied: 1, timedOut: 1 });
   await bench.run(['resume']);
   await work(held);

@@ -8,7 +8,12 @@ import { createPaint } from '../../src/report/console.ts';
 import { statusJson, statusText } from '../../src/report/status-table.ts';
 import { OWNER, task } from './rig.ts';
 
-const VIEW = { detailed: false, paint: createPaint(false), now: new Date('2026-11-22T10:00:00Z') };
+const VIEW = {
+  detailed: false,
+  paths: ['tasks/', "it's"],
+  paint: createPaint(false),
+  now: new Date('2026-11-22T10:00:00Z'),
+};
 
 function report(
   tasks: readonly TaskStatus[] = [],
@@ -23,6 +28,7 @@ function report(
     paused: { directories: [], now: 0 },
     spent: NOTHING_SPENT,
     answers: NO_ANSWERS,
+    needsApproval: 0,
     pace: {},
     workers: [],
   };
@@ -109,6 +115,7 @@ test('as JSON it is one document, which names hosts and not their identities', (
   assert.deepEqual(JSON.parse(text), {
     at: '2026-11-22T10:00:00.000Z',
     total: 100,
+    needsApproval: 0,
     pace: {},
     workers: [],
     counts: { pending: 45, 'in-progress': 5, completed: 40, failed: 10 },
@@ -207,4 +214,34 @@ test('what agents have asked is counted by what became of it', () => {
     last({ ...report(), answers: { ...NO_ANSWERS, asked: 1, approved: 1 } }),
     '1 question: 1 approved',
   );
+});
+
+test('what needs a person is said in the table, with the command, and with details below each task', () => {
+  const since = '2026-11-22T09:55:00.000Z';
+  const needsApproval = [
+    { id: '4f2a91', asked: 'run: rm -rf build', since },
+    { id: '0b1c2d', asked: 'change 1 file: \u001b[2Ja.md\nfake', since },
+  ];
+  const asking: TaskStatus = { task: task("it's.md"), state: 'in-progress', attempt: 1, needsApproval };
+  const two = { ...report([asking]), needsApproval: 2 };
+  const text = statusText(two, VIEW);
+  assert.match(text, /^│ In Progress \(2 need your approval\) │ {5}5 │ {7}5\.0% │$/m);
+  assert.match(text, /\nwhat they ask: codex-worker approvals tasks\/ 'it'\\''s'\n$/);
+  assert.match(statusText({ ...two, needsApproval: 1 }, VIEW), /In Progress \(1 needs your approval\)/);
+  assert.deepEqual(
+    statusText(two, { ...VIEW, detailed: true })
+      .split('\n')
+      .slice(9),
+    [
+      '',
+      "In Progress  it's.md: attempt 1",
+      '             asks (4f2a91, 5m 00s ago): run: rm -rf build',
+      '             asks (0b1c2d, 5m 00s ago): change 1 file: a.md',
+      "             codex-worker approvals 'it'\\''s.md'",
+      '',
+    ],
+  );
+  const document = JSON.parse(statusJson(two, VIEW.now)) as Pick<StatusReport, 'needsApproval' | 'tasks'>;
+  assert.equal(document.needsApproval, 2);
+  assert.deepEqual(document.tasks[0]?.needsApproval, needsApproval);
 });

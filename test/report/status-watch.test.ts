@@ -10,7 +10,7 @@ import { createStatusWatch, picture } from '../../src/report/status-watch.ts';
 import { OWNER, task } from './rig.ts';
 
 const NOW = new Date('2026-11-22T10:00:00Z');
-const VIEW = { detailed: true, paint: createPaint(false), now: NOW };
+const VIEW = { detailed: true, paths: [], paint: createPaint(false), now: NOW };
 
 function report(tasks: readonly TaskStatus[]): StatusReport {
   const count = (state: TaskState) => tasks.filter((status) => status.state === state).length;
@@ -27,6 +27,7 @@ function report(tasks: readonly TaskStatus[]): StatusReport {
     paused: { directories: [], now: 0 },
     spent: NOTHING_SPENT,
     answers: NO_ANSWERS,
+    needsApproval: 0,
     pace: {},
     workers: [],
   };
@@ -83,6 +84,7 @@ test('in a pipe there is a block for each change, and none for the time that pas
   const show = createStatusWatch({
     detailed: true,
     json: false,
+    paths: [],
     paint: VIEW.paint,
     out: (text) => said.push(text),
   });
@@ -103,6 +105,7 @@ test('as JSON each change is one line', () => {
   const show = createStatusWatch({
     detailed: true,
     json: true,
+    paths: [],
     paint: VIEW.paint,
     out: (text) => said.push(text),
   });
@@ -135,4 +138,22 @@ test('on a terminal every look is shown, for the ages in it', () => {
       ['5m 02s', '4.0s'],
     ],
   );
+});
+
+test('what needs a person comes first where there is little room, with the command that shows it', () => {
+  const asking = {
+    ...running('z.md'),
+    needsApproval: [{ id: '4f2a91', asked: 'run: make', since: '2026-11-22T09:59:00Z' }],
+  };
+  const others = Array.from({ length: 20 }, (_, n) => running(`a${n}.md`));
+  const all = { ...report([...others, asking]), needsApproval: 1 };
+  const lines = picture(all, VIEW, { columns: 120, rows: 20 }).split('\n');
+  assert.deepEqual(lines.slice(9, 13), [
+    '',
+    'In Progress  z.md: attempt 1, pid 4242 on mill, since 2026-11-22T09:55:00Z (5m 00s), last heartbeat 2.0s ago',
+    '             asks (4f2a91, 1m 00s ago): run: make',
+    '             codex-worker approvals z.md',
+  ]);
+  assert.ok(lines.length < 20);
+  assert.match(lines.at(-1) ?? '', /… and 15 more/);
 });
