@@ -108,7 +108,7 @@ interface Trial {
   readonly situation: string;
   readonly fault: Fault;
   readonly options: SceneOptions;
-  /** Whether a person may have to break a lock afterwards (`clean --force`): where there are no hard links. */
+  /** Whether the fault may leave what a person has to break afterwards (`clean --force`): where there are no hard links. */
   readonly mayBeHeld: boolean;
 }
 
@@ -118,6 +118,10 @@ interface Trialled {
   readonly wasHeld: boolean;
 }
 
+/** Without hard links, a wreck that was killed between creating a lock or a right and filling it: documented, and a person's. */
+const isUnfilled = (scene: Scene) =>
+  scene.ls().some((name) => /^\.(?:lock|break)-/.test(name) && scene.read(name) === '');
+
 /** One fault in one life, and what came of it; `injected` is 0 when there was no such call any more. */
 async function tryOnce(round: Round, path: string, trial: Trial): Promise<Trialled> {
   const { situation, fault, options, mayBeHeld } = trial;
@@ -126,11 +130,12 @@ async function tryOnce(round: Round, path: string, trial: Trial): Promise<Triall
     const how = SITUATIONS[situation];
     if (!how) throw new Error(`there is no situation ${situation}`);
     await how.prepare(scene, round.random);
+    const wasUnfilled = options.hardLinks === false && isUnfilled(scene);
     const { injected, hit } = await scene.live(fault, how.deed);
     if (injected === 0) return { violations: [], injected, wasHeld: false };
     const calm = await scene.live();
     const wasHeld = calm.held.has(TASK);
-    if (wasHeld && (how.deed === 'force' || mayBeHeld)) {
+    if (wasHeld && (how.deed === 'force' || mayBeHeld || wasUnfilled)) {
       const expected = calm.held.get(TASK) === 'completed' ? 0 : 1;
       if (calm.code !== expected) scene.found.push(violation('lied', `held, and it ended with ${calm.code}`));
       await scene.live(undefined, 'force');
