@@ -58,6 +58,7 @@ export class MadeUpMachine {
       me,
       uptimeMs: () => this.now,
       sleep: (ms) => {
+        if (!this.isAlive(pid)) return new Promise<never>(() => {});
         this.now += ms;
         return new Promise((resolve) => setImmediate(resolve));
       },
@@ -74,6 +75,10 @@ export class MadeUpMachine {
   /** For the environment of what its processes spawn. */
   get env(): NodeJS.ProcessEnv {
     return { [MACHINE]: this.#name };
+  }
+
+  isAlive(pid: number): boolean {
+    return this.#processes.has(pid);
   }
 
   /** Ends a process, and its children: their watchers see to that. */
@@ -259,11 +264,17 @@ export function openDoors(t: Cleanup): void {
   };
   globalThis.setTimeout = ((work: () => void, ms?: number) => {
     const store = current.getStore();
-    if (!store || ms === undefined || ms < A_WHILE_MS) return real.setTimeout(work, ms);
-    return real.setTimeout(() => {
-      store.machine.now += ms;
-      work();
-    }, 1);
+    if (!store) return real.setTimeout(work, ms);
+    const isLong = ms !== undefined && ms >= A_WHILE_MS;
+    return real.setTimeout(
+      () => {
+        // What is over has no timers: a loop that waits for the next look would go on for as long as the lane lives.
+        if (!store.machine.isAlive(store.pid)) return;
+        if (isLong) store.machine.now += ms;
+        work();
+      },
+      isLong ? 1 : ms,
+    );
   }) as typeof setTimeout;
   globalThis.setInterval = ((work: () => void, ms?: number) =>
     current.getStore()?.machine.every(work) ?? real.setInterval(work, ms)) as typeof setInterval;
