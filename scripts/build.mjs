@@ -16,6 +16,19 @@ const [fresh, dist, old] = ['new', '', 'old'].map(
   (word) => `${root}dist${word && `.${word}.${process.pid}`}`,
 );
 
+/** A package that is one function, loaded when it is called: that one's table takes 5 ms, and hardly any command needs it. */
+const loadedWhenCalled = (name) => ({
+  name: `${name}, loaded when called`,
+  setup({ onResolve, onLoad }) {
+    const namespace = `when-called-${name}`;
+    onResolve({ filter: new RegExp(`^${name}$`) }, () => ({ path: name, namespace }));
+    onLoad({ filter: /./, namespace }, () => ({
+      contents: `module.exports = (...given) => require(${JSON.stringify(resolve(name))})(...given);`,
+      resolveDir: root,
+    }));
+  },
+});
+
 /** For what is built here, and for what it brings along. */
 const common = {
   platform: 'node',
@@ -31,6 +44,7 @@ const options = {
   define: { 'import.meta.url': 'moduleUrl' },
   // Of fs-extra we use the calls of Node's fs, as promises; the rest of it is not carried along.
   alias: { 'fs-extra': join(dirname(resolve('fs-extra')), 'fs', 'index.js') },
+  plugins: [loadedWhenCalled('unhomoglyph')],
   external: ['@napi-rs/nice'], // piscina loads it only for threads of a lower priority
   metafile: true,
 };

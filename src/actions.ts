@@ -23,7 +23,7 @@ import { UsageError } from './core/errors.ts';
 import type { RunEvent } from './core/event.ts';
 import { listOptions, logsOptions, retryOptions } from './core/look-requests.ts';
 import { misspeltVariables, whatWasMeant } from './core/misspelt-variables.ts';
-import { withoutTargets, type Notification } from './core/notification.ts';
+import { withoutTargets, type Audience, type Notification } from './core/notification.ts';
 import { oneOf, type RunOptions } from './core/options.ts';
 import { printable } from './core/printable.ts';
 import type { LeftOut, TidyReport, TidyStep } from './core/reports.ts';
@@ -319,11 +319,12 @@ function openNotifications(
   });
   const [only, ...others] = paths;
   const directory = only !== undefined && others.length === 0 ? resolve(cwd, only) : cwd;
-  const send = (notification: Notification) => {
+  const send = (notification: Notification, to?: Audience) => {
     isOver ||= notification.event === 'finished'; // the last event has been said, and nothing comes behind it
-    outbox.send(notification);
+    outbox.send(notification, to);
   };
-  return { outbox, notifier: new Notifier(directory, send, () => new Date()) };
+  const later = (ms: number, then: () => void) => void setTimeout(then, ms).unref();
+  return { outbox, notifier: new Notifier(directory, { send, now: () => new Date(), later }) };
 }
 
 function openPainted(env: NodeJS.ProcessEnv) {

@@ -1,5 +1,5 @@
 /** The notifications of one run on their way. They are sent beside it, and hold up nothing but, for some seconds, its end. */
-import { targetLabel, type Notification, type NotifyTarget } from '../core/notification.ts';
+import { targetLabel, type Audience, type Notification, type NotifyTarget } from '../core/notification.ts';
 import { realWorld } from '../engine/world.ts';
 import { sendNotification } from '../io/notification.ts';
 
@@ -9,10 +9,13 @@ const END_PATIENCE_MS = 12_000;
 const SAY_AFTER_MS = 1_500;
 
 export interface Outbox {
-  readonly send: (notification: Notification) => void;
+  readonly send: (notification: Notification, to?: Audience) => void;
   /** Waits until all has been sent, or its time is over, or Ctrl-C comes; then nothing of it runs any more. */
   readonly close: () => Promise<void>;
 }
+
+const isOf = (audience: Audience | undefined, { kind }: NotifyTarget) =>
+  audience === undefined || (audience === 'bell') === (kind === 'bell');
 
 export interface OutboxPorts {
   readonly env: NodeJS.ProcessEnv;
@@ -35,8 +38,9 @@ export function openOutbox(targets: readonly NotifyTarget[], { env, cwd, ring, t
       tell(`the notification "${notification.event}" did not reach ${targetLabel(target)}: ${trouble}`);
   };
   return {
-    send(notification) {
+    send(notification, to) {
       for (const target of targets) {
+        if (!isOf(to, target)) continue;
         const one: Promise<void> = sendTo(target, notification).finally(() => sending.delete(one));
         sending.add(one);
       }

@@ -3,8 +3,8 @@ import { UsageError } from './errors.ts';
 import { headline } from './printable.ts';
 
 export interface Notification {
-  /** `stopped`: nothing else is started, and what is on goes on; `finished` comes after it. */
-  readonly event: 'paused' | 'stopped' | 'finished';
+  /** `stopped`: nothing else is started, and what is on goes on; `finished` comes after it. `question`: an agent waits for a person. */
+  readonly event: 'paused' | 'stopped' | 'finished' | 'question';
   /** One printable line. */
   readonly text: string;
   /** Absolute. */
@@ -16,9 +16,14 @@ export interface Notification {
   readonly counts: { readonly completed: number; readonly failed: number; readonly left: number };
   /** Of what is finished. */
   readonly exitCode?: number;
+  /** How many questions of agents wait for an answer. */
+  readonly waiting?: number;
   /** When a pause ends, or its limit is tried; ISO 8601. */
   readonly until?: string;
 }
+
+/** Who is told, where not everybody is. */
+export type Audience = 'bell' | 'others';
 
 export type NotifyTarget =
   | { readonly kind: 'bell' }

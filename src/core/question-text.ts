@@ -11,8 +11,8 @@ import { unreachable } from './unreachable.ts';
 import { cut, folded, visible, visibleLines, type VisibleLine } from './visible.ts';
 
 interface HowToAnswer {
-  /** The task file, as whoever reads it would name it. */
-  readonly path: string;
+  /** The task file, as whoever reads it would name it; without it no commands are named. */
+  readonly path?: string;
   /** What a line may take; a terminal that is narrower would break it where no mark stands. */
   readonly columns?: number;
 }
@@ -36,8 +36,7 @@ export function questionText(question: Question, now: number, howToAnswer: HowTo
       `${whenAsked(question, now)}, in attempt ${question.attempt}: question ${idOf(question)}.`,
       columns,
     ),
-    '',
-    ...answersText(question, howToAnswer.path),
+    ...(howToAnswer.path === undefined ? [] : ['', ...answersText(question, howToAnswer.path)]),
   ];
 }
 
@@ -55,7 +54,7 @@ function askedText(question: Question, columns: number): string[] {
         '',
         ...(script.length > 1 ? numberedText(script, columns) : quotedText(script, columns)),
         '',
-        'Once it is approved, Codex may run it outside of its sandbox.',
+        ...prose('Once it is approved, Codex may run it outside of its sandbox.', columns),
       ];
     }
     case 'file-changes': {

@@ -182,7 +182,8 @@ const SETTINGS = {
   },
   notify: {
     ...type.notifyTargets,
-    description: 'Tell a webhook or a command of the end, a pause, a stop; or ring the bell; repeatable',
+    description:
+      'Tell a webhook or a command of the end, a pause, a stop, a question; or ring the bell; repeatable',
   },
 } as const satisfies Readonly<Record<string, SettingRow>>;
 

@@ -41,6 +41,8 @@ export interface ConsoleOptions {
   readonly paths: readonly string[];
   readonly paint: Paint;
   readonly errPaint: Paint;
+  /** What agents ask is shown in another way, and answered there. */
+  readonly isAsked?: () => boolean;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
 }
@@ -144,6 +146,7 @@ class ConsoleReporter {
   }
 
   #asked({ task, question }: Extract<RunEvent, { kind: 'question' }>): void {
+    if (this.#options.isAsked?.()) return;
     this.#say(`❓ ${nameOf(task)} asks to ${questionHeadline(question, HEADLINE_COLUMNS)}`);
     const command = answerCommand(question, task.label, 'approve');
     this.#say(`   to answer: ${this.#paint.cyan(command)} ${this.#paint.dim('(or deny)')}`);

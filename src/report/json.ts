@@ -12,6 +12,9 @@
  *   notice            message
  *   attempt-started   task…, attempt, claim, pid
  *   attempt-activity  task…, activity{kind, text}
+ *   question          task…, id, digest, question{claim, n, attempt, asked{kind command, command | kind file-changes, changes[{path, change
+ *                     add|delete|update, movedTo?, diff}], grantRoot?}, workingDirectory, reason?, at (ms), offers[stop|deny|approve|approve-session]}
+ *   answered          task…, id, answer{decision, how person|timeout|withdrawn, by{user, host, terminal?, pid}, at (ms), digest}: once for each question
  *   attempt-ended     task…, outcome succeeded|failed|returned|skipped|refused, then what that outcome knows:
  *                     attempt, durationMs, usage{input, cached, output}, warnings[], answer, checks[{kind, command?}],
  *                     failure{kind, message}, willRetry, reason{kind, message}, log

@@ -13,6 +13,8 @@ export interface RunningAttempt {
   readonly attempt: number;
   readonly startedAt: number;
   activity: AgentActivity | undefined;
+  /** How many answers it waits for; without one it does nothing. */
+  waitsFor: number;
   /** How many things its agent has told, and when the last of them. */
   turns: number;
   toldAt: number;
@@ -66,6 +68,7 @@ export class LiveState {
           attempt,
           startedAt: now,
           activity: undefined,
+          waitsFor: 0,
           turns: 0,
           toldAt: now,
         });
@@ -118,7 +121,13 @@ export class LiveState {
         if (event.result.kind === 'rolled-forward') this[event.result.state] += 1;
         return;
       case 'question':
-      case 'answered':
+      case 'answered': {
+        const attempt = this.running.get(keyOf(event.task));
+        if (!attempt) return;
+        attempt.waitsFor = Math.max(0, attempt.waitsFor + (event.kind === 'question' ? 1 : -1));
+        attempt.toldAt = now;
+        return;
+      }
       case 'waiting-for-others':
       case 'notice':
       case 'retry-scheduled':
@@ -140,6 +149,11 @@ export class LiveState {
   get finished(): number {
     const { completed, failed, completedElsewhere, failedElsewhere } = this;
     return Math.min(this.total, completed + failed + completedElsewhere + failedElsewhere);
+  }
+
+  /** Attempts that wait for an answer; they are running, and work at nothing. */
+  get waiting(): number {
+    return [...this.running.values()].filter(({ waitsFor }) => waitsFor > 0).length;
   }
 
   /** Not begun, as far as this run knows. */

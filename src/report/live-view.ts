@@ -15,6 +15,10 @@ import { formatElapsed } from '../core/duration.ts';
 import type { AgentActivity } from '../core/event.ts';
 import { tokensIn } from '../core/spending.ts';
 import { unreachable } from '../core/unreachable.ts';
+import { questionHeadline } from '../core/question-text.ts';
+import type { Decision } from '../core/question.ts';
+import { visible } from '../core/visible.ts';
+import type { QuestionUp } from './asking.ts';
 import type { Paint } from './console.ts';
 import type { Hold, LiveState, RunningAttempt } from './live-state.ts';
 import { columnsOf, fit, fitEnd, padEnd } from './widths.ts';
@@ -27,6 +31,8 @@ export interface Frame {
   readonly now: number;
   readonly paint: Paint;
   readonly keys: 'none' | 'known' | 'shown';
+  /** What can be answered by keys. */
+  readonly up?: QuestionUp | undefined;
 }
 
 /** It turns with each thing that its agent tells: one that stands still is silent. */
@@ -35,6 +41,8 @@ const TURNS = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
 const SILENT_MS = 10_000;
 /** So many lines of what was finished stay in sight above the view, where the terminal is high enough. */
 const LEFT_ABOVE = 4;
+/** While there is something to answer, so many attempts are shown: what is asked stands above them, and is to be read. */
+const BESIDE_QUESTION = 3;
 /** In so many rows there is one to keep what runs apart from what has finished. */
 const ROOMY = 16;
 const WIDEST_BAR = 80;
@@ -52,17 +60,69 @@ const KEYS = [
 /** The lines: each at least one column narrower than the terminal, together at least one fewer than it has. */
 export function liveView(state: LiveState, frame: Frame): string[] {
   const columns = frame.columns - 1; // in the last one some terminals begin the next line already
-  if (columns < NARROWEST) return [fit(` ${figuresOf(state)}`, columns)];
+  const most = Math.max(1, frame.rows - 1); // the cursor stands in the line below
+  const question = frame.up && columns > 3 ? questionLines(frame.up, most, columns, frame.paint) : [];
+  if (columns < NARROWEST) return [...question, fit(` ${figuresOf(state)}`, columns)].slice(0, most);
   const foot = [
+    ...question,
+    ...(question.length > 0 && frame.rows >= ROOMY ? [''] : []),
     barLine(state, columns, frame.paint),
     ...factLines(state, columns, frame),
     ...(frame.keys === 'shown' ? keyLines(columns, frame.paint) : []),
   ];
   const above = Math.min(LEFT_ABOVE, Math.floor(frame.rows / 5));
-  const attempts = attemptLines(state, frame.rows - above - foot.length - 3, columns, frame);
+  const room = Math.min(
+    frame.rows - above - foot.length - 3,
+    question.length > 0 ? BESIDE_QUESTION : Infinity,
+  );
+  const attempts = attemptLines(state, room, columns, frame);
   const gap = frame.rows >= ROOMY ? [''] : [];
   const lines = attempts.length > 0 ? [...gap, ...attempts, '', ...foot] : foot;
-  return lines.slice(0, Math.max(1, frame.rows - 1)); // the cursor stands in the line below
+  return lines.slice(0, most);
+}
+
+/**
+ *    ? 1 of 3: fix.md asks to run: npm install left-pad
+ *      in /project · in the words of its agent: May I install it?
+ *      y approve · s for this session · n deny · c deny and stop
+ */
+function questionLines(
+  up: QuestionUp,
+  room: number,
+  columns: number,
+  { bold, dim, yellow }: Paint,
+): string[] {
+  const { label, question, of } = up;
+  const place = of > 1 ? `1 of ${of}: ` : '';
+  const what = `${place}${visible(label)} asks to ${questionHeadline(question)}`;
+  const where = `in ${visible(question.workingDirectory)}`;
+  const why =
+    question.reason === undefined ? '' : ` · in the words of its agent: ${visible(question.reason)}`;
+  const first = ` ${yellow('?')} ${bold(fit(what, columns - 3))}`;
+  const keys = answerKeys(up, columns - 3);
+  const last = `   ${up.isFresh ? dim(keys) : yellow(keys)}`;
+  return room < 3 ? [first, last] : [first, `   ${dim(fit(where + why, columns - 3))}`, last];
+}
+
+const ANSWERS: readonly (readonly [Decision, whole: string, short: string])[] = [
+  ['approve', 'y approve', 'y approve'],
+  ['approve-session', 's for this session', 's session'],
+  ['deny', 'n deny', 'n deny'],
+  ['stop', 'c deny and stop', 'c stop'],
+];
+
+/** None of what can be answered is left out, as long as there is room for its key. */
+function answerKeys({ question, unread }: QuestionUp, columns: number): string {
+  const rest = unread === 0 ? [] : [`y reads ${unread} more ${unread === 1 ? 'line' : 'lines'}`];
+  const offered = ANSWERS.filter(
+    ([decision]) => question.offers.includes(decision) && (unread === 0 || !decision.startsWith('approve')),
+  );
+  const ways = [
+    [...rest, ...offered.map(([, whole]) => whole)].join(' · '),
+    [...rest, ...offered.map(([, , short]) => short)].join('  '),
+    [...rest.map(() => 'y'), ...offered.map(([, short]) => short.charAt(0))].join(' '),
+  ];
+  return fit(ways.find((way) => columnsOf(way) <= columns) ?? ways.at(-1) ?? '', columns);
 }
 
 /** The first to begin are the first to be shown; `room` for so many lines. */
@@ -82,23 +142,33 @@ function attemptLines(
 }
 
 function attemptLine(
-  { name, attempt, startedAt, activity, turns, toldAt }: RunningAttempt,
+  { name, attempt, startedAt, activity, waitsFor, turns, toldAt }: RunningAttempt,
   names: number,
   columns: number,
-  { now, paint }: Frame,
+  { now, paint, keys }: Frame,
   workingDirectory: string,
 ): string {
+  const isWaiting = waitsFor > 0;
   const turn = TURNS[turns % TURNS.length] ?? '';
   const elapsed = formatElapsed(now - startedAt).padStart(7);
   const again = attempt > 1 ? `#${attempt} ` : '';
-  const silent = activity && now - toldAt >= SILENT_MS ? `  ${formatElapsed(now - toldAt)} ago` : '';
+  const silent =
+    (activity ?? isWaiting) && now - toldAt >= SILENT_MS ? `  ${formatElapsed(now - toldAt)} ago` : '';
   const room = columns - names - ` ⠋  ${elapsed}  `.length - again.length;
   const isRoomy = room - silent.length >= 16;
-  const doing = fit(activityText(activity, workingDirectory), isRoomy ? room - silent.length : room);
+  const waits = `waits for ${keys === 'none' ? 'an' : 'your'} answer`;
+  const text = isWaiting ? waits : activityText(activity, workingDirectory);
+  const doing = fit(text, isRoomy ? room - silent.length : room);
   return [
-    ` ${paint.cyan(turn)} ${paint.bold(padEnd(fitEnd(name, names), names))}`,
+    ` ${isWaiting ? paint.yellow('?') : paint.cyan(turn)} ${paint.bold(padEnd(fitEnd(name, names), names))}`,
     ` ${paint.dim(elapsed)}  ${paint.yellow(again)}`,
-    activity?.kind === 'error' ? paint.red(doing) : activity?.kind === 'command' ? doing : paint.dim(doing),
+    isWaiting
+      ? paint.yellow(doing)
+      : activity?.kind === 'error'
+        ? paint.red(doing)
+        : activity?.kind === 'command'
+          ? doing
+          : paint.dim(doing),
     isRoomy ? paint.dim(silent) : '',
   ].join('');
 }
@@ -155,6 +225,10 @@ function factLines(state: LiveState, columns: number, frame: Frame): string[] {
     [`${state.completed} completed`, green],
     [state.failed > 0 && `${state.failed} failed`, red],
     [runningText(state), paint.cyan],
+    [
+      state.waiting > 0 && `${state.waiting} ${state.waiting === 1 ? 'waits' : 'wait'} for an answer`,
+      paint.yellow,
+    ],
     [state.pending > 0 && `${state.pending} to go`, dim],
     [elsewhere > 0 && `${elsewhere} finished elsewhere`, dim],
     [state.elsewhere > 0 && `${state.elsewhere} in progress elsewhere`, dim],
@@ -174,9 +248,10 @@ function factLines(state: LiveState, columns: number, frame: Frame): string[] {
   ];
 }
 
-function runningText({ running, level, concurrency }: LiveState): string {
+function runningText({ running, waiting, level, concurrency }: LiveState): string {
   const of = level < concurrency ? `${level} for now, not ${concurrency}` : `${concurrency}`;
-  return running.size === concurrency ? `${running.size} running` : `${running.size} running of ${of}`;
+  const working = running.size - waiting;
+  return working === concurrency ? `${working} running` : `${working} running of ${of}`;
 }
 
 /** What holds the run up, and what can be done about it. */

@@ -7,6 +7,7 @@
  */
 import type { Controls } from '../core/controls.ts';
 import type { RunEvent } from '../core/event.ts';
+import { Asking } from './asking.ts';
 import type { Paint } from './console.ts';
 import { isInForeground } from './foreground.ts';
 import { Keys } from './keys.ts';
@@ -17,6 +18,8 @@ import type { Terminal } from './terminal.ts';
 
 const FRAME_MS = 100;
 const TICK_MS = 1_000;
+/** While a question is too fresh to be answered, it is looked at so often. */
+const FRESH_MS = 250;
 /** What draws takes 40 ms to load: first the agents are started. */
 const LOAD_AFTER_MS = 50;
 /** A process that no shell looks after cannot be stopped: after so long it is clear that nobody did. */
@@ -42,6 +45,7 @@ export class Live {
   #drawing: Drawing | undefined;
   #controls: Controls | undefined;
   #isHidden = false;
+  readonly #asking: Asking;
   #isHelpShown = false;
   #isClosed = false;
   #frame: NodeJS.Timeout | undefined;
@@ -50,10 +54,22 @@ export class Live {
   constructor(terminal: Terminal, paint: Paint) {
     this.#terminal = terminal;
     this.#paint = paint;
+    this.#asking = new Asking({
+      print: (lines) => this.print('err', `${lines.join('\n')}\n`),
+      answer: (task, question, decision) => this.#controls?.answer?.(task, question, decision),
+      columns: () => terminal.columns(),
+      now: Date.now,
+    });
+  }
+
+  /** Whether what agents ask is shown here, and answered by keys. */
+  get isAsked(): boolean {
+    return this.#isShown && this.#keys.isListening && this.#controls?.answer !== undefined;
   }
 
   note(event: RunEvent): void {
     this.#state.note(event, performance.now());
+    this.#asking.note(event);
     if (event.kind === 'run-started' && !event.options.dryRun) this.#begin();
     if (event.kind === 'run-finished') this.close();
     this.#change();
@@ -167,13 +183,17 @@ export class Live {
     this.#frame = undefined;
     if (!this.#isShown || !this.#drawing) return;
     this.#drawnAt = performance.now();
+    if (this.isAsked) this.#asking.comeUp(this.#drawnAt);
+    const up = this.isAsked ? this.#asking.up(this.#drawnAt) : undefined;
     const frame: Frame = {
       columns: this.#terminal.columns(),
       rows: this.#terminal.rows(),
       now: this.#drawnAt,
       paint: this.#paint,
       keys: !this.#keys.isListening ? 'none' : this.#isHelpShown ? 'shown' : 'known',
+      up,
     };
+    if (up?.isFresh) setTimeout(() => this.#change(), FRESH_MS).unref(); // its keys count soon, and look so
     const { screen, lines } = this.#drawing;
     screen.show(
       lines(this.#state, frame).join('\n'),
@@ -183,6 +203,7 @@ export class Live {
 
   #press(key: string): void {
     if (!this.#controls) return;
+    if (this.isAsked && this.#asking.press(key, performance.now())) return this.#change();
     const { drain, changeConcurrency, togglePause } = this.#controls;
     if (key === 'p') togglePause();
     else if (key === 'q') drain();

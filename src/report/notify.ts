@@ -1,28 +1,45 @@
-/** What of a run is worth telling somebody who does not look at it: its end, a pause, a stop. */
+/** What of a run is worth telling somebody who does not look at it: its end, a pause, a stop, a question. */
 import { basename } from 'node:path';
 import type { RunEvent } from '../core/event.ts';
 import { describeProblem } from '../core/failure.ts';
-import type { Notification } from '../core/notification.ts';
+import type { Audience, Notification } from '../core/notification.ts';
 import { headline, printable } from '../core/printable.ts';
 import { unreachable } from '../core/unreachable.ts';
-import { describePause } from './wording.ts';
+import { describePause, plural } from './wording.ts';
 
 /** Rings the bell, and gives those terminals the text that can show it on the desktop (OSC 9); others ignore it. */
 export const bellOf = (text: string) => `\u0007\u001b]9;${printable(text)}\u001b\\`;
 
+/** Who is not at the terminal is told of questions so often at most: ten agents ask a hundred of them. */
+const QUESTIONS_EVERY_MS = 60_000;
+
+export interface NotifierPorts {
+  /** To everybody where it is not said to whom. */
+  readonly send: (notification: Notification, to?: Audience) => void;
+  readonly now: () => Date;
+  /** Keeps no process alive. */
+  readonly later: (ms: number, then: () => void) => void;
+}
+
 export class Notifier {
   readonly #directory: string;
-  readonly #send: (notification: Notification) => void;
+  readonly #send: NotifierPorts['send'];
   readonly #now: () => Date;
+  readonly #later: NotifierPorts['later'];
   #run: string | undefined;
   #counts = { completed: 0, failed: 0, left: 0 };
   /** A pause that is renewed is told once. */
   #isPaused = false;
+  /** Questions that nobody has answered. */
+  #waiting = 0;
+  #toldOfQuestionsAt = Number.NEGATIVE_INFINITY;
+  #isToBeTold = false;
 
-  constructor(directory: string, send: (notification: Notification) => void, now: () => Date) {
+  constructor(directory: string, { send, now, later }: NotifierPorts) {
     this.#directory = directory;
     this.#send = send;
     this.#now = now;
+    this.#later = later;
   }
 
   note(event: RunEvent): void {
@@ -58,14 +75,17 @@ export class Notifier {
         const { exitCode } = event;
         return this.#tell('finished', `finished with exit code ${exitCode}: ${sum}`, { exitCode });
       }
+      case 'question':
+        return this.#asked();
+      case 'answered':
+        this.#waiting = Math.max(0, this.#waiting - 1);
+        return;
       case 'notice':
       case 'attempt-started':
       case 'tasks-added':
       case 'tasks-gone':
       case 'waiting-for-others':
       case 'attempt-activity':
-      case 'question':
-      case 'answered':
       case 'retry-scheduled':
       case 'reaped':
       case 'held':
@@ -107,13 +127,40 @@ export class Notifier {
     this.#counts = { completed: done + completed, failed: lost + failed, left: left - completed - failed };
   }
 
+  /** The bell rings for each; the others hear of the first, and a minute later of those that still wait. */
+  #asked(): void {
+    this.#waiting += 1;
+    this.#tellOfQuestions('bell');
+    if (this.#isToBeTold) return;
+    const wait = this.#toldOfQuestionsAt + QUESTIONS_EVERY_MS - this.#now().getTime();
+    if (wait <= 0) return this.#tellOthersOfQuestions();
+    this.#isToBeTold = true;
+    this.#later(wait, () => {
+      this.#isToBeTold = false;
+      if (this.#waiting > 0) this.#tellOthersOfQuestions();
+    });
+  }
+
+  #tellOthersOfQuestions(): void {
+    this.#toldOfQuestionsAt = this.#now().getTime();
+    this.#tellOfQuestions('others');
+  }
+
+  /** No word of what is asked: it is an agent's. */
+  #tellOfQuestions(to: Audience): void {
+    const waiting = this.#waiting;
+    const text = `${plural(waiting, 'question')} of agents ${waiting === 1 ? 'waits' : 'wait'} for an answer: codex-worker approvals`;
+    this.#tell('question', text, { waiting }, to);
+  }
+
   #tell(
     event: Notification['event'],
     text: string,
-    more: Pick<Notification, 'exitCode' | 'until'> = {},
+    more: Pick<Notification, 'exitCode' | 'until' | 'waiting'> = {},
+    to?: Audience,
   ): void {
     if (this.#run === undefined) return; // of a dry run there is nothing to tell
-    this.#send({
+    const notification = {
       event,
       text: headline(`${basename(this.#directory)}: ${printable(text)}`),
       directory: this.#directory,
@@ -121,6 +168,7 @@ export class Notifier {
       at: this.#now().toISOString(),
       counts: this.#counts,
       ...more,
-    });
+    };
+    this.#send(notification, to);
   }
 }

@@ -33,7 +33,15 @@ export function openRunReporter(
   const err = live ? (text: string) => live.print('err', text) : terminal.err;
   const report = json
     ? createJsonReporter(out, now)
-    : createConsoleReporter({ detail, paths, out, err, errPaint, paint: createPaint(terminal.outColours) });
+    : createConsoleReporter({
+        detail,
+        paths,
+        out,
+        err,
+        errPaint,
+        paint: createPaint(terminal.outColours),
+        isAsked: () => live?.isAsked === true,
+      });
   return {
     emit(event) {
       live?.note(event);

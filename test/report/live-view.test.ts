@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AgentActivity, RunEvent } from '../../src/core/event.ts';
+import type { QuestionUp } from '../../src/report/asking.ts';
 import { createPaint } from '../../src/report/console.ts';
 import { LiveState } from '../../src/report/live-state.ts';
 import { liveView, type Frame } from '../../src/report/live-view.ts';
 import { columnsOf, fit, fitEnd, rowsOf } from '../../src/report/widths.ts';
-import { ended, failed, started, succeeded, task } from './rig.ts';
+import { answered, asks, ended, failed, started, succeeded, task } from './rig.ts';
 
 const SECOND = 1_000;
 const FRAME: Frame = { columns: 80, rows: 24, now: 0, paint: createPaint(false), keys: 'none' };
@@ -72,6 +73,102 @@ test('whole figures give way in a narrow terminal, and names and activities are 
   ]);
 });
 
+const QUESTION = asks('b.md', {
+  asked: { kind: 'command', command: "/bin/bash -lc 'npm install left-pad --save-exact'" },
+  workingDirectory: '/work',
+  reason: 'May I install what the tests need?',
+});
+const ASKING = stateOf(
+  [0, started(20, { concurrency: 4 })],
+  [0, begins('a.md')],
+  [0, begins('b.md')],
+  [2, does('a.md', 'command', 'npm test')],
+  [3, QUESTION],
+);
+const up = (more: Partial<QuestionUp> = {}): QuestionUp => ({
+  label: 'b.md',
+  question: QUESTION.question,
+  of: 3,
+  unread: 0,
+  isFresh: false,
+  ...more,
+});
+
+test('the question that is up, what it is about, and its keys; whoever waits is seen, and counted', () => {
+  assert.deepEqual(view(ASKING, 5, { keys: 'known', up: up() }), [
+    '',
+    ' ⠙ a.md      5s  $ npm test',
+    ' ? b.md      5s  waits for your answer',
+    '',
+    ' ? 1 of 3: b.md asks to run: npm install left-pad --save-exact',
+    '   in /work · in the words of its agent: May I install what the tests need?',
+    '   y approve · s for this session · n deny · c deny and stop',
+    '',
+    ' ╌╌╌╌╌╌───────────────────────────────────────────────────────────────  0/20 0%',
+    ' 0 completed · 1 running of 4 · 1 waits for an answer · 18 to go',
+    ' 5s · ? for keys',
+  ]);
+  assert.deepEqual(view(ASKING, 5, { columns: 40, keys: 'known', up: up({ of: 1 }) }), [
+    '',
+    ' ⠙ a.md      5s  $ npm test',
+    ' ? b.md      5s  waits for your answer',
+    '',
+    ' ? b.md asks to run: npm install left-…',
+    '   in /work · in the words of its agen…',
+    '   y approve  s session  n deny  c stop',
+    '',
+    ' ╌╌───────────────────────────  0/20 0%',
+    ' 0 completed · 1 running of 4',
+    ' 5s · ? for keys',
+  ]);
+  const wide = view(ASKING, 5, { columns: 200, up: up() });
+  assert.equal(wide[4], ' ? 1 of 3: b.md asks to run: npm install left-pad --save-exact');
+});
+
+test('without keys a question is counted, and nothing is asked', () => {
+  const lines = view(ASKING, 20);
+  assert.equal(lines[2], ' ? b.md     20s  waits for an answer  17s ago');
+  assert.equal(lines.at(-2), ' 0 completed · 1 running of 4 · 1 waits for an answer · 18 to go');
+  assert.doesNotMatch(lines.join('\n'), /approve/);
+  const answeredState = stateOf(
+    [0, started(20)],
+    [0, begins('b.md')],
+    [3, QUESTION],
+    [9, answered(QUESTION)],
+  );
+  assert.match(
+    view(answeredState, 9).join('\n'),
+    /⠋ b\.md {6}9s {2}starting[^]*\n 0 completed · 1 running of 4 · 19 to go\n/,
+  );
+});
+
+test('only what is offered has a key, and a long question is read first', () => {
+  const question = { ...QUESTION.question, offers: ['approve', 'stop'] as const };
+  const keysOf = (more: Partial<QuestionUp>) =>
+    view(ASKING, 5, { up: up(more) }).find((line) => line.startsWith('   y'));
+  assert.equal(keysOf({ question }), '   y approve · c deny and stop');
+  assert.equal(keysOf({ unread: 350 }), '   y reads 350 more lines · n deny · c deny and stop');
+});
+
+test('the keys of a question stay in sight in the smallest terminal', () => {
+  for (const [columns, rows] of [
+    [40, 4],
+    [80, 3],
+    [20, 4],
+  ] as const) {
+    const lines = view(ASKING, 5, { columns, rows, keys: 'known', up: up() });
+    assert.match(lines.join('\n'), /y/, `${columns}x${rows}`);
+    assert.match(lines.join('\n'), columns >= 40 ? /y approve.*\bs\b.*n deny/ : /y s n c/);
+  }
+});
+
+test('what is asked stands above the view, and has room: few attempts are shown beside it', () => {
+  const state = stateOf([0, started(300, { concurrency: 256 })]);
+  for (let i = 0; i < 256; i++) state.note(begins(`${i}.md`), 0);
+  state.note({ ...QUESTION, task: task('0.md') }, 0);
+  assert.equal(view(state, 1, { keys: 'known', up: up() }).length, 12);
+});
+
 test('no line is wider than the terminal, and no view higher, whatever the names are', () => {
   const names = [
     '修复登录问题并添加测试.md',
@@ -89,11 +186,14 @@ test('no line is wider than the terminal, and no view higher, whatever the names
   for (const keys of ['none', 'known', 'shown'] as const)
     for (const rows of [1, 2, 5, 8, 10, 24, 60])
       for (const columns of [1, 5, 12, 40, 41, 80, 200]) {
-        const lines = view(state, 100, { columns, rows, keys });
-        assert.ok(lines.length <= Math.max(1, rows - 1), `${lines.length} lines of ${rows}`);
-        for (const line of lines) {
-          assert.ok(columnsOf(line) < columns, `${columnsOf(line)} of ${columns}: ${line}`);
-          assert.doesNotMatch(line, /[\u0000-\u001f\u202e]/);
+        const asked = asks(names.join(''), { workingDirectory: names.join('/'), reason: names.join('\n') });
+        for (const more of [{}, { up: up({ label: names.join(''), question: asked.question }) }]) {
+          const lines = view(state, 100, { columns, rows, keys, ...more });
+          assert.ok(lines.length <= Math.max(1, rows - 1), `${lines.length} lines of ${rows}`);
+          for (const line of lines) {
+            assert.ok(columnsOf(line) < columns, `${columnsOf(line)} of ${columns}: ${line}`);
+            assert.doesNotMatch(line, /[\u0000-\u001f\u202e]/);
+          }
         }
       }
 });

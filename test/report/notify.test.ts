@@ -1,19 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RunEvent } from '../../src/core/event.ts';
-import type { Notification } from '../../src/core/notification.ts';
+import type { Audience, Notification } from '../../src/core/notification.ts';
 import { bellOf, Notifier } from '../../src/report/notify.ts';
-import { ended, EVERY_EVENT, failed, finished, started, succeeded } from './rig.ts';
+import { answered, asks, ended, EVERY_EVENT, failed, finished, started, succeeded } from './rig.ts';
 
 const NOW = Date.parse('2026-01-31T07:30:00Z');
 
 function told(...events: readonly RunEvent[]): Notification[] {
   const sent: Notification[] = [];
-  const notifier = new Notifier(
-    '/work/my tasks',
-    (notification) => sent.push(notification),
-    () => new Date(NOW),
-  );
+  const send = (notification: Notification) => void sent.push(notification);
+  const notifier = new Notifier('/work/my tasks', { send, now: () => new Date(NOW), later: () => {} });
   for (const event of events) notifier.note(event);
   return sent;
 }
@@ -86,6 +83,55 @@ test('what ends dispatch is told when nobody asked for it', () => {
   assert.deepEqual(texts(dispatchEnded('time-up')), []);
 });
 
+test('the bell rings for each question; the others hear of the first, and a minute later of those that still wait', () => {
+  const sent: [Audience | undefined, string, number | undefined][] = [];
+  let now = NOW;
+  const timers: { readonly at: number; readonly call: () => void }[] = [];
+  const notifier = new Notifier('/work/my tasks', {
+    send: ({ event, waiting }, to) => sent.push([to, event, waiting]),
+    now: () => new Date(now),
+    later: (ms, call) => timers.push({ at: now + ms, call }),
+  });
+  const pass = (ms: number) => {
+    now += ms;
+    for (const timer of timers.splice(0))
+      if (timer.at <= now) timer.call();
+      else timers.push(timer);
+  };
+  const said = () => sent.splice(0);
+  notifier.note(started(3));
+  notifier.note(asks('a.md'));
+  assert.deepEqual(said(), [
+    ['bell', 'question', 1],
+    ['others', 'question', 1],
+  ]);
+  notifier.note(answered(asks('a.md')));
+  pass(10_000);
+  for (const name of ['b.md', 'c.md']) notifier.note(asks(name));
+  assert.deepEqual(said(), [
+    ['bell', 'question', 1],
+    ['bell', 'question', 2],
+  ]);
+  pass(49_999);
+  assert.deepEqual(said(), []);
+  pass(1);
+  assert.deepEqual(said(), [['others', 'question', 2]]);
+  pass(30_000);
+  notifier.note(asks('d.md'));
+  for (const name of ['b.md', 'c.md', 'd.md']) notifier.note(answered(asks(name)));
+  said();
+  pass(60_000);
+  assert.deepEqual(said(), [], 'nothing waits any more');
+});
+
+test('a question is told without a word of what is asked, and says where to look', () => {
+  const [first] = told(
+    started(1),
+    asks('a.md', { asked: { kind: 'command', command: 'curl secret' }, reason: 'why' }),
+  );
+  assert.equal(first?.text, 'my tasks: 1 question of agents waits for an answer: codex-worker approvals');
+});
+
 test('of a dry run nothing is told', () => {
   assert.deepEqual(told(started(1, { dryRun: true }), finished({})), []);
 });
@@ -103,6 +149,6 @@ test('every event is looked at', () => {
       .map(({ event }) => event)
       .filter((event, index, all) => all.indexOf(event) === index)
       .toSorted(),
-    ['finished', 'paused', 'stopped'],
+    ['finished', 'paused', 'question', 'stopped'],
   );
 });
