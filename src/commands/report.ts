@@ -1,5 +1,6 @@
 /** `codex-worker report`: what became of every task, from the directory, its journal and its logs. It only ever reads. */
 import { relative } from 'node:path';
+import type { AnswerNote } from '../core/journal-entry.ts';
 import { reportOn, pathOf, type Gathered, type ReportData } from '../core/report-data.ts';
 import type { TaskStatus } from '../core/reports.ts';
 import { realWorld, type World } from '../engine/world.ts';
@@ -24,12 +25,14 @@ export async function report({ version, ...request }: ReportRequest): Promise<Re
   const standing = await status({ ...request, detailed: true });
   const directories: Gathered['directories'][number][] = [];
   for (const directory of new Set(standing.tasks.map(({ task }) => task.directory))) {
-    const journal = new JournalReader(world.files, { path: directory });
+    const answers: AnswerNote[] = [];
+    const journal = new JournalReader(world.files, { path: directory }, (note) => answers.push(note));
     directories.push({
       directory,
       label: relative(request.cwd, directory) || '.',
       entries: await journal.read(),
       notes: journal.pauses,
+      answers,
     });
   }
   return reportOn({

@@ -2,9 +2,11 @@
  * What `codex-worker report` knows, as one piece of plain data: the page, the JUnit file and the JSON document say the same.
  * Times are ms since 1970. The journal is data that anybody may have written: whatever it says, what comes of it is bounded.
  */
-import type { AttemptEndWord, JournalEntry, PauseNote } from './journal-entry.ts';
+import type { AnswerCounts } from './answer-counts.ts';
+import type { AnswerNote, AttemptEndWord, JournalEntry, PauseNote } from './journal-entry.ts';
 import { addUsage, NO_USAGE, type Usage } from './outcome.ts';
 import { pausesOf, type ReportPause } from './report-pauses.ts';
+import { Questions, type TaskQuestions } from './report-questions.ts';
 import type { PausedDirectory, TaskStatus } from './reports.ts';
 import {
   durationsOf,
@@ -47,7 +49,7 @@ export interface ReportRun {
   readonly usage: Usage;
 }
 
-export interface ReportTask extends Omit<TaskStatus, 'task'>, Task {
+export interface ReportTask extends Omit<TaskStatus, 'task'>, Task, TaskQuestions {
   /** The newest, in their order. */
   readonly attempts: readonly ReportAttempt[];
   /** How many older ones there are. */
@@ -66,6 +68,8 @@ export interface ReportTotals {
   readonly states: Readonly<Record<TaskState, number>>;
   readonly attempts: number;
   readonly usage: Usage;
+  /** Of what was asked in them. */
+  readonly answers: AnswerCounts;
   /** Of all attempts together, ms. */
   readonly agentMs: number;
   /** In which at least one attempt was on, ms. */
@@ -109,6 +113,7 @@ export interface Gathered {
     readonly label: string;
     readonly entries: readonly JournalEntry[];
     readonly notes: readonly PauseNote[];
+    readonly answers: readonly AnswerNote[];
   }[];
   readonly paused: readonly PausedDirectory[];
   /** By the path of the task. */
@@ -121,20 +126,29 @@ export function reportOn(gathered: Gathered): ReportData {
   const { by, at, refused, directories } = gathered;
   const runs = new Runs(at);
   const known = new Map(gathered.tasks.map(({ task }) => [pathOf(task), new Array<ReportAttempt>()]));
+  const questions = new Questions();
   let others = NOTHING_SPENT;
-  for (const { directory, entries } of directories)
+  for (const { directory, entries, answers } of directories) {
     for (const entry of entries) {
       const attempts = known.get(pathOf({ directory, name: entry.task }));
       if (attempts) attempts.push(runs.ended(entry));
       else others = addSpent(others, { attempts: 1, usage: entry.usage });
     }
+    for (const note of answers) {
+      const path = pathOf({ directory, name: note.task });
+      if (known.has(path)) questions.note(path, note, (moment) => runs.clamp(moment));
+    }
+  }
   for (const status of gathered.tasks) {
     const running = runs.running(status);
     if (running) known.get(pathOf(status.task))?.push(running);
   }
   const renumbered = runs.inOrder();
   const tasks = gathered.tasks.map((status) =>
-    taskOf(status, known.get(pathOf(status.task)) ?? [], renumbered.order, gathered.logEnds),
+    taskOf(status, known.get(pathOf(status.task)) ?? [], renumbered.order, {
+      logEnds: gathered.logEnds,
+      questions,
+    }),
   );
   const all = [...known.values()].flat().sort((a, b) => a.to - b.to);
   const ended = all.filter(({ outcome }) => outcome !== 'running');
@@ -143,7 +157,7 @@ export function reportOn(gathered: Gathered): ReportData {
     by,
     at,
     directories: directories.map(({ directory, label }) => ({ directory, label })),
-    totals: totalsOf(tasks, all, others),
+    totals: { ...totalsOf(tasks, all, others), answers: questions.counts },
     durations: durationsOf(ended.filter(({ outcome }) => outcome === 'completed')),
     runs: renumbered.runs,
     pauses: allPauses(gathered),
@@ -174,7 +188,7 @@ class Runs {
   }
 
   ended({ at, run, by, attempt, thread, outcome, why, usage, durationMs }: JournalEntry): ReportAttempt {
-    const to = this.#clamp(at);
+    const to = this.clamp(at);
     const attempted = { attempt, from: to - durationMs, to, outcome, usage };
     return {
       ...attempted,
@@ -188,11 +202,12 @@ class Runs {
   running({ attempt, since, run }: TaskStatus): ReportAttempt | undefined {
     const begun = since === undefined ? Number.NaN : Date.parse(since);
     if (run === undefined || attempt === undefined || Number.isNaN(begun)) return undefined;
-    const running = { attempt, from: this.#clamp(begun), to: this.#now, usage: NO_USAGE };
+    const running = { attempt, from: this.clamp(begun), to: this.#now, usage: NO_USAGE };
     return { ...running, outcome: 'running', run: this.#note(run.id, run.by, running) };
   }
 
-  #clamp(at: number): number {
+  /** What no clock could have said is put right. */
+  clamp(at: number): number {
     return Math.min(this.#now, Math.max(EARLIEST, at));
   }
 
@@ -223,7 +238,7 @@ function taskOf(
   { task, ...status }: TaskStatus,
   attempts: readonly ReportAttempt[],
   order: readonly number[],
-  logEnds: Gathered['logEnds'],
+  { logEnds, questions }: { readonly logEnds: Gathered['logEnds']; readonly questions: Questions },
 ): ReportTask {
   const told = attempts
     .toSorted((a, b) => a.to - b.to)
@@ -236,6 +251,7 @@ function taskOf(
     ...status,
     attempts: told,
     olderAttempts: attempts.length - told.length,
+    ...questions.of(pathOf(task)),
     usage: attempts.reduce((sum, { usage }) => addUsage(sum, usage), NO_USAGE),
     durationMs: attempts.reduce((sum, { from, to }) => sum + to - from, 0),
     ...(thread === undefined ? {} : { thread }),
@@ -248,7 +264,7 @@ function totalsOf(
   tasks: readonly ReportTask[],
   attempts: readonly ReportAttempt[],
   others: Spent,
-): ReportTotals {
+): Omit<ReportTotals, 'answers'> {
   const states: Record<TaskState, number> = { pending: 0, 'in-progress': 0, completed: 0, failed: 0 };
   for (const { state } of tasks) states[state]++;
   const last = attempts.at(-1);

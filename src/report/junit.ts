@@ -7,6 +7,7 @@ import { headline, printable, printableText } from '../core/printable.ts';
 import { pathOf, type ReportData, type ReportTask } from '../core/report-data.ts';
 import { withoutParticulars } from '../core/reason.ts';
 import { tokensIn } from '../core/spending.ts';
+import { describeQuestion } from './answers.ts';
 import { describeWait } from './wording.ts';
 
 /** Its types say that the builder is the default export of an ES module; it is what the CommonJS module exports. */
@@ -34,6 +35,7 @@ export function reportJunit(data: ReportData): string {
 function addCase(suite: TestSuite, task: ReportTask, className: string): void {
   const { name, state, attempts, olderAttempts, usage, durationMs, reason, thread, log, excerpt, waitsFor } =
     task;
+  const { questions, olderQuestions } = task;
   const test = suite
     .testCase()
     .className(className)
@@ -43,6 +45,9 @@ function addCase(suite: TestSuite, task: ReportTask, className: string): void {
     .property('state', state)
     .property('attempts', String(attempts.length + olderAttempts))
     .property('tokens', String(tokensIn(usage)));
+  const asked = questions.length + olderQuestions;
+  if (asked > 0) test.property('questions', String(asked));
+  for (const question of questions) test.property('question', describeQuestion(question));
   if (thread !== undefined) test.property('thread', thread);
   if (log !== undefined) test.property('log', printable(log));
   if (state === 'pending' || state === 'in-progress') skip(test, waitsFor && describeWait(waitsFor));

@@ -18,13 +18,14 @@ export function reportJson({ at, totals, runs, pauses, tokens, tasks, ...rest }:
     runs: runs.map((run) => ({ ...run, ...spanOf(run) })),
     pauses: pauses.map((pause) => ({ ...pause, ...spanOf(pause) })),
     tokens: tokens.map((point) => ({ ...point, at: iso(point.at) })),
-    tasks: tasks.map(({ label, directory, name, holder, attempts, ...task }) => ({
+    tasks: tasks.map(({ label, directory, name, holder, attempts, questions, ...task }) => ({
       task: label,
       directory,
       name,
       ...task,
       ...(holder && { holder: holderFields(holder) }),
       attempts: attempts.map((attempt) => ({ ...attempt, ...spanOf(attempt) })),
+      questions: questions.map((one) => ({ ...one, at: iso(one.at), askedAt: iso(one.askedAt) })),
     })),
   };
   return `${safeJson(document, 1)}\n`;

@@ -2,6 +2,7 @@
 import { formatDuration } from '../core/duration.ts';
 import { headline, printable } from '../core/printable.ts';
 import type { ReportData } from '../core/report-data.ts';
+import { describeAnswers } from './answers.ts';
 import type { Paint } from './console.ts';
 import { describeUsage, localMoment, plural } from './wording.ts';
 
@@ -27,6 +28,7 @@ export function reportText(data: ReportData, paint: Paint): string {
       `an attempt that completed a task took ${formatDuration(durations.median)} (median), ` +
         `${formatDuration(durations.p90)} (90%), ${formatDuration(durations.longest)} (longest)`,
     );
+  if (totals.answers.asked > 0) lines.push(describeAnswers(totals.answers));
   for (const { count, reason, tasks } of failures.slice(0, MOST_REASONS)) {
     const names = tasks.slice(0, 3).map(printable).join(', ') + (count > 3 ? `, and ${count - 3} more` : '');
     lines.push(`${paint.red(`${count} ×`)} ${headline(reason, 160)}`, paint.dim(`    ${names}`));

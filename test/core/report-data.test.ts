@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { newClaimId } from '../../src/core/claim.ts';
-import type { JournalEntry } from '../../src/core/journal-entry.ts';
+import type { AnswerNote, JournalEntry } from '../../src/core/journal-entry.ts';
 import { reportOn, type Gathered } from '../../src/core/report-data.ts';
 import type { TaskStatus } from '../../src/core/reports.ts';
+import { answered } from '../rig/question.ts';
 
 const NOW = Date.UTC(2026, 0, 31, 7);
 const minutes = (n: number) => n * 60_000;
@@ -39,7 +40,7 @@ const report = (
     at: NOW,
     tasks,
     refused: [],
-    directories: [{ directory: '/tasks', label: 'tasks', entries, notes: [] }],
+    directories: [{ directory: '/tasks', label: 'tasks', entries, notes: [], answers: [] }],
     paused: [],
     logEnds: new Map(),
     ...more,
@@ -185,4 +186,67 @@ test('the thread to go on with is that of the log, or else of the last attempt t
   const logEnds = new Map([['/tasks/a.md', { text: 'Done.', thread: thread(3) }]]);
   const [task] = report([status('a.md')], entries, { logEnds }).tasks;
   assert.deepEqual([task?.thread, task?.excerpt], [thread(3), 'Done.']);
+});
+
+const withAnswers = (tasks: readonly TaskStatus[], answers: readonly AnswerNote[]) =>
+  report(tasks, [], {
+    directories: [{ directory: '/tasks', label: 'tasks', entries: [], notes: [], answers }],
+  });
+
+test('what was asked stands with its task in the order of the answers, and is counted by what became of it', () => {
+  const at = (ago: number) => NOW - minutes(ago);
+  const { tasks, totals } = withAnswers(
+    [status('a.md'), status('b.md')],
+    [
+      answered('a.md', at(5), { decision: 'deny' }),
+      answered('a.md', at(9)),
+      answered('a.md', at(3), { decision: 'deny', how: 'timeout' }),
+      answered('gone.md', at(2)),
+      answered('b.md', at(1), { decision: 'stop' }),
+    ],
+  );
+  assert.deepEqual(totals.answers, {
+    asked: 4,
+    approved: 1,
+    denied: 1,
+    stopped: 1,
+    timedOut: 1,
+    withdrawn: 0,
+  });
+  assert.deepEqual(
+    tasks.map(({ questions, olderQuestions }) => [
+      questions.map((one) => [one.at, one.askedAt, one.decision, one.text, one.by.user]),
+      olderQuestions,
+    ]),
+    [
+      [
+        [
+          [at(9), at(10), 'approve', 'rm -rf build', 'ada'],
+          [at(5), at(6), 'deny', 'rm -rf build', 'ada'],
+          [at(3), at(4), 'deny', 'rm -rf build', 'ada'],
+        ],
+        0,
+      ],
+      [[[at(1), at(2), 'stop', 'rm -rf build', 'ada']], 0],
+    ],
+  );
+});
+
+test('of a task that asked without end the newest questions are told of, all are counted, and no time is impossible', () => {
+  const notes = Array.from({ length: 500 }, (_, n) => answered('a.md', NOW - n));
+  const forged = [
+    answered('a.md', 8.6e15, { askedAt: 0 }),
+    answered('a.md', -8.6e15, { askedAt: NOW + minutes(99) }),
+  ];
+  const { tasks, totals } = withAnswers([status('a.md')], [...notes, ...forged]);
+  assert.equal(totals.answers.asked, 502);
+  assert.deepEqual([tasks[0]?.questions.length, tasks[0]?.olderQuestions], [100, 402]);
+  const known = withAnswers([status('a.md')], forged).tasks[0]?.questions ?? [];
+  assert.deepEqual(
+    known.map(({ at, askedAt }) => [at, askedAt]),
+    [
+      [Date.UTC(2020, 0), Date.UTC(2020, 0)],
+      [NOW, Date.UTC(2020, 0)],
+    ],
+  );
 });

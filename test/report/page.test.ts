@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { newClaimId } from '../../src/core/claim.ts';
-import type { JournalEntry } from '../../src/core/journal-entry.ts';
+import type { AnswerNote, JournalEntry } from '../../src/core/journal-entry.ts';
 import { reportOn, type ReportData } from '../../src/core/report-data.ts';
 import { axisOf } from '../../src/report/page/axis.ts';
+import { answered } from '../rig/question.ts';
 import { reportPage } from '../../src/report/page/page.ts';
 
 const NOW = Date.UTC(2026, 0, 31, 7);
@@ -23,7 +24,12 @@ const entry = (task: string, at: number, more: Partial<JournalEntry> = {}): Jour
   ...more,
 });
 
-function report(names: readonly string[], entries: readonly JournalEntry[], excerpt?: string): ReportData {
+function report(
+  names: readonly string[],
+  entries: readonly JournalEntry[],
+  excerpt?: string,
+  answers: readonly AnswerNote[] = [],
+): ReportData {
   const path = (name: string) => `/tasks/${name}`;
   return reportOn({
     by: 'codex-worker 1.0.0',
@@ -34,7 +40,7 @@ function report(names: readonly string[], entries: readonly JournalEntry[], exce
       log: `/tasks/done_exec_log-${name}.txt`,
     })),
     refused: [],
-    directories: [{ directory: '/tasks', label: 'tasks', entries, notes: [] }],
+    directories: [{ directory: '/tasks', label: 'tasks', entries, notes: [], answers }],
     paused: [],
     logEnds: new Map(excerpt === undefined ? [] : names.map((name) => [path(name), { text: excerpt }])),
   });
@@ -98,4 +104,47 @@ test('a journal with a new run in each line draws no more of them than a person 
   const page = reportPage(report(['a.md'], entries));
   assert.ok(page.length < 200_000, `${page.length} characters`);
   assert.match(page, /\d+ earlier runs are not drawn/);
+});
+
+test('each question stands with its task, and on the timeline for as long as its attempt waited', () => {
+  const asked = answered('a.md', NOW - HOUR / 4, { text: 'make\n\u202ereversed\u202c', asked: 'run: make' });
+  const short = answered('a.md', NOW - HOUR / 2, { decision: 'deny', how: 'timeout' });
+  const page = reportPage(report(['a.md'], [entry('a.md', NOW)], undefined, [asked, short]));
+  assert.match(
+    page,
+    /<dt>Questions<\/dt><dd class="value">2<\/dd><dd class="detail">1 approved, 1 not answered in time</,
+  );
+  const rows = [...page.matchAll(/<td>attempt 1 asked: (.*?)<\/td><td>(.*?)<\/td><td>(.*?)<\/td><\/tr>/gs)];
+  assert.deepEqual(
+    rows.map((row) => row.slice(1)),
+    [
+      ['run: rm -rf build', 'denied: nobody answered in time', 'after 1m 00s'],
+      [
+        '<details><summary>run: make</summary><pre>make\n‹U+202E›reversed‹U+202C›</pre></details>',
+        'approved by ada on here (/dev/pts/3)',
+        'after 1m 00s',
+      ],
+    ],
+  );
+  const waits = [...page.matchAll(/<rect class="asked" x="([\d.]+)%" y="0" width="([\d.]+)%"/g)];
+  assert.deepEqual(
+    waits.map(([, x, width]) => [Math.round(Number(x)), Math.round(Number(width))]),
+    [
+      [48, 2],
+      [73, 2],
+    ],
+  );
+  assert.match(page, /waited for a person/);
+  assert.doesNotMatch(reportPage(report(['a.md'], [entry('a.md', NOW)])), /Questions|waited for a person/);
+});
+
+test('a journal full of questions makes no page that no browser opens', () => {
+  const names = Array.from({ length: 500 }, (_, n) => `${n}.md`);
+  const long = 'x'.repeat(2_000);
+  const answers = names.flatMap((name) =>
+    Array.from({ length: 20 }, (_, n) => answered(name, NOW - n, { text: long, asked: long.slice(0, 160) })),
+  );
+  const page = reportPage(report(names, [entry('1.md', NOW)], undefined, answers));
+  assert.ok(page.length < 10_000_000, `${page.length} characters`);
+  assert.match(page, /20 earlier questions/);
 });

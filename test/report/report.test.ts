@@ -5,6 +5,7 @@ import { parse } from 'junit2json';
 import { reportFiles, runReportFiles } from '../../src/core/report-files.ts';
 import { reportOn, type ReportData } from '../../src/core/report-data.ts';
 import type { TaskStatus } from '../../src/core/reports.ts';
+import { answered } from '../rig/question.ts';
 import { createPaint } from '../../src/report/console.ts';
 import { reportJson } from '../../src/report/report-json.ts';
 import { reportJunit } from '../../src/report/junit.ts';
@@ -36,9 +37,18 @@ function report(): ReportData {
         directory: '/one',
         label: 'one',
         notes: [],
+        answers: [
+          answered('good.md', NOW - 30_000, { decision: 'approve-session' }),
+          answered(`bad ${HOSTILE}.md`, NOW - 20_000, {
+            asked: `run: ${HOSTILE}`,
+            text: HOSTILE,
+            decision: 'deny',
+            by: { user: HOSTILE, host: HOSTILE, terminal: HOSTILE, pid: 1 },
+          }),
+        ],
         entries: [{ ...ended, task: 'good.md', at: NOW - 60_000, claim: 'a'.repeat(32), durationMs: 12_345 }],
       },
-      { directory: '/two', label: 'two', entries: [], notes: [] },
+      { directory: '/two', label: 'two', entries: [], notes: [], answers: [] },
     ],
     paused: [],
     logEnds: new Map([[`/one/bad ${HOSTILE}.md`, { text: `It said ${HOSTILE}` }]]),
@@ -64,6 +74,43 @@ test('the JUnit file is read by a program that reads such files, with every task
   const [failure] = bad?.failure ?? [];
   assert.match(failure?.message ?? '', /^no \]\]><testcase name="made up"\/>/);
   assert.match(failure?.inner ?? '', /^It said \]\]><testcase name="made up"\/>.* & < > " '$/);
+});
+
+test('what was asked, when, and who answered what is in the JUnit file and in the document', () => {
+  const cases = reportJunit(report()).split('<testcase ');
+  const properties = (one = '') => [...one.matchAll(/<property name="questions?" value="(.*?)"\/>/g)];
+  assert.deepEqual(
+    properties(cases[1]).map(([, value]) => value),
+    [
+      '1',
+      '2026-01-31T06:58:30.000Z, attempt 1: run: rm -rf build: approved for this session by ada on here (/dev/pts/3)',
+    ],
+  );
+  const [, [, line = ''] = []] = properties(cases[2]);
+  assert.match(line, /^2026-01-31T06:58:40\.000Z, attempt 1: run: \]\]>.*: denied by \]\]>/);
+  const { totals, tasks } = JSON.parse(reportJson(report())) as {
+    totals: { answers: object };
+    tasks: { questions: { asked: string; at: string; askedAt: string; how: string; by: object }[] }[];
+  };
+  assert.deepEqual(totals.answers, {
+    asked: 2,
+    approved: 1,
+    denied: 1,
+    stopped: 0,
+    timedOut: 0,
+    withdrawn: 0,
+  });
+  const [asked] = tasks[0]?.questions ?? [];
+  assert.deepEqual(
+    [asked?.asked, asked?.askedAt, asked?.at, asked?.how, asked?.by],
+    [
+      'run: rm -rf build',
+      '2026-01-31T06:58:30.000Z',
+      '2026-01-31T06:59:30.000Z',
+      'person',
+      { user: 'ada', host: 'here', terminal: '/dev/pts/3', pid: 17 },
+    ],
+  );
 });
 
 test('nothing that XML forbids is in the JUnit file, whatever stands in names and logs', () => {
@@ -96,7 +143,8 @@ test('without a file it is a few lines, in which nothing steers the terminal', (
   const lines = reportText(report(), createPaint(false)).split('\n');
   assert.equal(lines[0], '3 tasks: 1 completed, 1 failed, 0 in progress, 1 pending');
   assert.equal(lines[1], '1 attempt in 1 run · tokens: 1.0k in (400 cached), 50 out');
-  assert.match(lines[4] ?? '', /^1 × no \]\]><testcase name="made up"\/>/, 'of one task as it is');
+  assert.equal(lines[4], '2 questions: 1 approved, 1 denied');
+  assert.match(lines[5] ?? '', /^1 × no \]\]><testcase name="made up"\/>/, 'of one task as it is');
   // oxlint-disable-next-line no-control-regex -- that is what must not be there
   assert.doesNotMatch(lines.join(''), /[\u0000-\u001f\u007f-\u009f\u202e]/);
 });

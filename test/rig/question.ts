@@ -1,5 +1,7 @@
 /** A question as an agent would ask it, and an answer to it. */
+import { answerNote } from '../../src/core/answer-note.ts';
 import { newClaimId } from '../../src/core/claim.ts';
+import type { AnswerNote } from '../../src/core/journal-entry.ts';
 import { digestOf, type Answer, type Question } from '../../src/core/question.ts';
 
 const AT = Date.parse('2026-11-23T02:00:00.000Z');
@@ -30,4 +32,10 @@ export function answerTo(question: Question, more: Partial<Answer> = {}): Answer
     at: AT + 1_000,
     ...more,
   };
+}
+
+/** A line of the journal, of a question that was answered `at`, ms since 1970, after a minute. */
+export function answered(task: string, at: number, more: Partial<AnswerNote> = {}): AnswerNote {
+  const asked = question({ task, at: at - 60_000 });
+  return { ...answerNote(asked, answerTo(asked, { at })), ...more };
 }

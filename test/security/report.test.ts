@@ -12,6 +12,7 @@ import type { Page } from 'playwright-core';
 import { newClaimId } from '../../src/core/claim.ts';
 import { makeBench, type Bench } from '../rig/cli.ts';
 import { noChromium, openChromium } from '../rig/chromium.ts';
+import { answered } from '../rig/question.ts';
 import { forgedRecord, HOSTILE, logOf } from './rig.ts';
 
 const NAMES = [
@@ -60,6 +61,14 @@ function plant(bench: Bench): void {
         id: newClaimId(),
         class: 'limited',
         reason: TEXT,
+      }),
+      JSON.stringify({
+        v: 1,
+        ...answered(name, Date.now()),
+        at: new Date().toISOString(),
+        asked: TEXT.slice(0, 160),
+        text: TEXT,
+        by: { user: TEXT.slice(0, 64), host: TEXT.slice(64, 128), terminal: TEXT.slice(128, 192), pid: 1 },
       }),
     );
   }
@@ -160,9 +169,12 @@ test(
       for (const name of [0, 1, 3, 4, 8].map((n) => NAMES[n] ?? ''))
         assert.ok(shown.includes(name), `${name} is not shown as it is: ${shown.join(' | ')}`);
       assert.ok(shown.includes('\\u202egnp.exe\\u2066\\u2028.md'), 'what turns text round is shown');
-      const logs = await page.locator('.task pre').allTextContents();
+      const logs = await page.locator('.task .body > pre').allTextContents();
       assert.ok(logs.every((log) => log.includes('</pre></details></script><script>alert(6)</script>')));
       assert.ok(logs.every((log) => log.includes('<%~ it.constructor %>\\x00')));
+      const asked = await page.locator('.task .questions summary').allTextContents();
+      // A journal is read as the ASCII that ours are: one name in it was another.
+      assert.deepEqual(asked, Array(NAMES.length - 1).fill(TEXT.slice(0, 160)));
       const counts = await page.evaluate(COUNTS);
       assert.deepEqual(counts, { scripts: 1, styles: 1, foreign: 0, handlers: 0, links: 0, beyond: 0 });
       const background = await page.evaluate('getComputedStyle(document.body).backgroundColor');

@@ -4,13 +4,13 @@ export const STYLE = `
   color-scheme: light dark;
   --page: #f5f6f8; --card: #ffffff; --line: #e3e6eb; --text: #1c2128; --soft: #5d6673; --faint: #8b94a1; --code: #f1f3f6;
   --completed: #2f9e63; --failed: #d5433e; --retry: #e09a1a; --given-back: #8596ab; --died: #8a5cd6; --running: #2f7fd6;
-  --pending: #c3cad4; --pause: #e09a1a; --accent: #3b6fd4; --shadow: 0 1px 2px rgb(20 30 50 / 6%);
+  --pending: #c3cad4; --pause: #e09a1a; --asked: #0b8f93; --accent: #3b6fd4; --shadow: 0 1px 2px rgb(20 30 50 / 6%);
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #0e1116; --card: #161b22; --line: #262d37; --text: #e3e8ef; --soft: #9aa5b3; --faint: #6d7886; --code: #0f141a;
     --completed: #3fb573; --failed: #ec6660; --retry: #e6ad45; --given-back: #7385a0; --died: #a680ea; --running: #5aa2f0;
-    --pending: #3b4553; --pause: #e6ad45; --accent: #7fa7f5; --shadow: none;
+    --pending: #3b4553; --pause: #e6ad45; --asked: #4fd1cb; --accent: #7fa7f5; --shadow: none;
   }
 }
 * { box-sizing: border-box; }
@@ -53,6 +53,7 @@ svg { display: block; width: 100%; overflow: hidden; }
 .b-completed { background: var(--completed); } .b-failed { background: var(--failed); } .b-retry { background: var(--retry); }
 .b-given-back { background: var(--given-back); } .b-died { background: var(--died); } .b-running, .b-in-progress { background: var(--running); }
 .b-pending { background: var(--pending); } .b-pause { background: var(--pause); opacity: .35; }
+.b-asked { background: var(--asked); }
 .b-gap { background: var(--page); outline: 1px dotted var(--faint); }
 
 .plot { position: relative; }
@@ -63,6 +64,7 @@ svg { display: block; width: 100%; overflow: hidden; }
 .lane a:hover rect, .lane a:focus rect { opacity: .65; }
 .behind { position: absolute; inset: 0; height: 100%; }
 .pause { fill: var(--pause); opacity: .16; }
+.asked { fill: var(--asked); }
 .gap { fill: var(--page); }
 .gap-line { stroke: var(--faint); stroke-dasharray: 2 3; }
 .axis { height: 20px; }
@@ -120,6 +122,10 @@ td { padding: 2px 12px 2px 0; vertical-align: baseline; overflow-wrap: anywhere;
 td:nth-child(1), td:nth-child(4) { white-space: nowrap; }
 td i { display: inline-block; width: 8px; height: 8px; margin-right: 7px; border-radius: 50%; }
 pre { margin: 0 0 10px; padding: 10px 12px; max-height: 340px; overflow: auto; font-size: 12px; line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere; background: var(--code); border: 1px solid var(--line); border-radius: 8px; }
+.questions td:nth-child(1) { width: 10em; }
+.questions details { display: inline; }
+.questions summary { display: inline; color: var(--accent); }
+.questions pre { margin-top: 6px; max-height: 200px; }
 .commands { display: grid; grid-template-columns: max-content 1fr; gap: 4px 12px; margin: 0; font-size: 12.5px; }
 .commands dt { color: var(--faint); }
 .commands dd { margin: 0; min-width: 0; }

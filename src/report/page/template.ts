@@ -46,6 +46,7 @@ export const TEMPLATE = `<!doctype html>
 <div class="lane"><p><b><%= lane.name %></b> <%= lane.detail %></p>
 <svg height="<%= lane.height %>">
 <% for (const bar of lane.bars) { %><a href="#<%= bar.anchor %>"><rect class="f-<%= bar.outcome %>" x="<%= bar.x %>" y="<%= bar.y %>" width="<%= bar.width %>" height="<%= it.timeline.barHeight %>" rx="1.5"><title><%= bar.title %></title></rect></a><% } %>
+<% for (const wait of lane.waits) { %><rect class="asked" x="<%= wait.x %>" y="<%= wait.y %>" width="<%= wait.width %>" height="<%= it.timeline.barHeight %>"><title><%= wait.title %></title></rect><% } %>
 <% if (lane.shapes.length > 0) { %><svg viewBox="0 0 1000 <%= lane.height %>" preserveAspectRatio="none" width="100%" height="<%= lane.height %>"><% for (const { outcome, path } of lane.shapes) { %><path class="f-<%= outcome %>" d="<%= path %>"/><% } %></svg><% } %>
 </svg></div>
 <% } %>
@@ -55,7 +56,7 @@ export const TEMPLATE = `<!doctype html>
 <% for (const { x, anchor, text, isMinor } of it.ticks) { %><text class="<%= isMinor ? 'minor' : '' %>" x="<%= x %>" y="15" text-anchor="<%= anchor %>"><%= text %></text><% } %>
 </svg>
 <ul class="legend">
-<li><i class="b-completed"></i>completed</li><li><i class="b-retry"></i>failed, tried again</li><li><i class="b-failed"></i>failed</li><li><i class="b-given-back"></i>given back</li><li><i class="b-died"></i>its worker died</li><li><i class="b-running"></i>in progress</li><% if (it.pauses.length > 0) { %><li><i class="b-pause"></i>paused</li><% } %><% if (it.gaps.length > 0) { %><li><i class="b-gap"></i>a long time without an attempt, cut out</li><% } %>
+<li><i class="b-completed"></i>completed</li><li><i class="b-retry"></i>failed, tried again</li><li><i class="b-failed"></i>failed</li><li><i class="b-given-back"></i>given back</li><li><i class="b-died"></i>its worker died</li><li><i class="b-running"></i>in progress</li><% if (it.pauses.length > 0) { %><li><i class="b-pause"></i>paused</li><% } %><% if (it.timeline.hasWaits) { %><li><i class="b-asked"></i>waited for a person</li><% } %><% if (it.gaps.length > 0) { %><li><i class="b-gap"></i>a long time without an attempt, cut out</li><% } %>
 </ul>
 <% if (it.timeline.lanesLeftOut > 0) { %><p class="quiet"><%= it.timeline.lanesLeftOut %> earlier runs are not drawn.</p><% } %>
 </section>
@@ -132,6 +133,10 @@ export const TEMPLATE = `<!doctype html>
 <% if (card.attempts.length > 0) { %><table>
 <% if (card.older > 0) { %><tr><td colspan="5"><%= card.older %> earlier attempts</td></tr><% } %>
 <% for (const one of card.attempts) { %><tr><td><i class="b-<%= one.outcome %>"></i><%= one.number %></td><td><%= one.words %></td><td><%= one.when %></td><td><%= one.took %></td><td><%= one.tokens %></td><td><%= one.run %></td></tr><% } %>
+</table><% } %>
+<% if (card.questions.length + card.moreQuestions > 0) { %><table class="questions">
+<% if (card.moreQuestions > 0) { %><tr><td colspan="4"><%= card.moreQuestions %> earlier questions</td></tr><% } %>
+<% for (const one of card.questions) { %><tr><td><%= one.when %></td><td>attempt <%= one.number %> asked: <% if (one.text) { %><details><summary><%= one.asked %></summary><pre><%= one.text %></pre></details><% } else { %><%= one.asked %><% } %></td><td><%= one.answer %></td><td><%= one.waited %></td></tr><% } %>
 </table><% } %>
 <% if (card.excerpt) { %><pre><%= card.excerpt %></pre><% } %>
 <% if (card.log || card.commands.length > 0) { %><dl class="commands">

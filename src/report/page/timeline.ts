@@ -3,6 +3,8 @@ import { formatDuration } from '../../core/duration.ts';
 import { printable } from '../../core/printable.ts';
 import { tokensIn } from '../../core/spending.ts';
 import type { ReportAttempt, ReportData, ReportRun } from '../../core/report-data.ts';
+import type { ReportQuestion } from '../../core/report-questions.ts';
+import { describeQuestion } from '../answers.ts';
 import { formatTokens, localMoment, plural } from '../wording.ts';
 import type { Axis } from './axis.ts';
 import { outcomeWord, percent } from './words.ts';
@@ -17,11 +19,20 @@ interface Bar {
   readonly anchor: string;
 }
 
+/** That an attempt waited for an answer. */
+interface Wait {
+  readonly x: string;
+  readonly y: number;
+  readonly width: string;
+  readonly title: string;
+}
+
 interface Lane {
   readonly name: string;
   readonly detail: string;
   readonly height: number;
   readonly bars: readonly Bar[];
+  readonly waits: readonly Wait[];
   /** In the place of bars where there are too many to point at: in a box of 1000 by `height`. */
   readonly shapes: readonly { readonly outcome: ReportAttempt['outcome']; readonly path: string }[];
 }
@@ -30,10 +41,13 @@ export interface Timeline {
   readonly barHeight: number;
   readonly lanes: readonly Lane[];
   readonly lanesLeftOut: number;
+  readonly hasWaits: boolean;
 }
 
 /** Of more, no bar can be pointed at. */
 const MOST_BARS = 2_000;
+/** Of one attempt. */
+const MOST_WAITS = 10;
 const MOST_LANES = 24;
 const MOST_ROWS = 48;
 /** So wide a bar is at least, in percent. */
@@ -43,15 +57,16 @@ interface Drawn {
   readonly attempt: ReportAttempt;
   readonly label: string;
   readonly task: number;
+  readonly questions: readonly ReportQuestion[];
 }
 
 export function timelineOf({ runs, tasks }: ReportData, axis: Axis): Timeline {
   const byRun = new Map<number, Drawn[]>();
-  for (const [task, { attempts, label }] of tasks.entries())
+  for (const [task, { attempts, label, questions }] of tasks.entries())
     for (const attempt of attempts) {
       const drawn = byRun.get(attempt.run) ?? [];
       byRun.set(attempt.run, drawn);
-      drawn.push({ attempt, label, task });
+      drawn.push({ attempt, label, task, questions: questions.filter((one) => isOf(one, attempt)) });
     }
   const shown = runs.slice(-MOST_LANES);
   const rows = shown.map((_, n) => rowsOf(byRun.get(runs.length - shown.length + n) ?? []));
@@ -65,8 +80,13 @@ export function timelineOf({ runs, tasks }: ReportData, axis: Axis): Timeline {
       isCoarse: count > MOST_BARS,
     }),
   );
-  return { barHeight, lanes, lanesLeftOut: runs.length - shown.length };
+  const hasWaits = lanes.some(({ waits }) => waits.length > 0);
+  return { barHeight, lanes, lanesLeftOut: runs.length - shown.length, hasWaits };
 }
+
+/** Numbers begin anew after a reset. */
+const isOf = ({ attempt, askedAt }: ReportQuestion, { attempt: n, from, to }: ReportAttempt) =>
+  attempt === n && askedAt >= from && askedAt <= to;
 
 /** Attempts that were on at the same time stand below one another. */
 function rowsOf(drawn: readonly Drawn[]): Drawn[][] {
@@ -95,6 +115,9 @@ function laneOf(run: ReportRun, n: number, rows: readonly Drawn[][], drawing: Dr
     detail: `${localMoment(run.from)} · ${plural(run.attempts, 'attempt')}${tokens} · ${printable(run.by).slice(0, 60)}`,
     height: rows.length * step,
     bars: isCoarse ? [] : rows.flatMap((row, y) => row.map((one) => barOf(one, y * step, drawing.axis))),
+    waits: isCoarse
+      ? []
+      : rows.flatMap((row, y) => row.flatMap((one) => waitsOf(one, y * step, drawing.axis))),
     shapes: isCoarse ? shapesOf(rows, drawing) : [],
   };
 }
@@ -110,6 +133,19 @@ function barOf({ attempt, label, task }: Drawn, y: number, axis: Axis): Bar {
     title: `${printable(label)}\nattempt ${attempt.attempt}: ${outcomeWord(attempt)}\n${localMoment(from)}, ${formatDuration(to - from)}`,
     anchor: `t${task}`,
   };
+}
+
+function waitsOf({ questions, attempt }: Drawn, y: number, axis: Axis): Wait[] {
+  return questions.slice(-MOST_WAITS).map((question) => {
+    const [from, to] = [axis.at(question.askedAt), axis.at(Math.min(question.at, attempt.to))];
+    const width = Math.max(THINNEST, to - from);
+    return {
+      x: percent(Math.min(from, 100 - width)),
+      y,
+      width: percent(width),
+      title: describeQuestion(question),
+    };
+  });
 }
 
 /** One path for each outcome. Bars that touch are one: no more of them than there are points to draw. */

@@ -4,6 +4,7 @@ import { headline, printable } from '../../core/printable.ts';
 import type { ReportData, ReportTotals } from '../../core/report-data.ts';
 import { tokensIn } from '../../core/spending.ts';
 import { describeUsage, formatTokens, localMoment, plural } from '../wording.ts';
+import { describeAnswers } from '../answers.ts';
 import { axisOf, type Axis } from './axis.ts';
 import { durationBars, tokensChart } from './charts.ts';
 import { cardsOf } from './task-cards.ts';
@@ -56,7 +57,8 @@ function whenOf({ totals: { from, to } }: ReportData): string {
   return `${start} – ${end.startsWith(day) ? end.slice(11) : end}`;
 }
 
-function noticesOf({ pauses, totals: { others }, at }: ReportData): string[] {
+function noticesOf({ pauses, tasks, totals: { others }, at }: ReportData): string[] {
+  const waiting = tasks.filter(({ needsApproval }) => needsApproval !== undefined).length;
   const now = pauses.filter(({ to }) => to === undefined);
   return [
     ...now.map(
@@ -64,6 +66,7 @@ function noticesOf({ pauses, totals: { others }, at }: ReportData): string[] {
         `Paused ${kind === 'by-hand' ? 'by hand' : 'for a limit'} since ${localMoment(from)} (${formatDuration(at - from)})` +
         (reason === '' ? '' : `: ${headline(reason)}`),
     ),
+    ...(waiting === 0 ? [] : [`${plural(waiting, 'task')} waited for your approval when this was written.`]),
     ...(others.attempts === 0
       ? []
       : [
@@ -146,6 +149,16 @@ function tilesOf({ totals, durations, ...data }: ReportData) {
           : `the median; 90% within ${formatDuration(durations.p90)}, longest ${formatDuration(durations.longest)}`,
       state: '',
     },
+    ...(totals.answers.asked === 0
+      ? []
+      : [
+          {
+            name: 'Questions',
+            value: String(totals.answers.asked),
+            detail: describeAnswers(totals.answers).replace(/^[^:]*: /, ''),
+            state: '',
+          },
+        ]),
   ];
 }
 
