@@ -272,7 +272,15 @@ async function runTasks(
     });
   for (const one of leftOut) emit({ kind: 'notice', message: describeLeftOut(one) });
   try {
-    const order = { paths: chosen, leftOut: leftOut.length, options, env: withoutTargets(env), cwd, version };
+    const order = {
+      paths: chosen,
+      leftOut: leftOut.length,
+      options,
+      env: withoutTargets(env),
+      cwd,
+      version,
+      canAnswer: terminal.canAsk,
+    };
     const exitCode = await run(order, emit, reporter.takeControls);
     await reporter.close(exitCode);
     await writeReports();

@@ -3,7 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { withoutTargets } from '../src/core/notification.ts';
 import type { Outcome } from '../src/core/outcome.ts';
 import { runAttempt } from '../src/engine/attempt.ts';
-import type { AbortMessage, AttemptOrder } from '../src/engine/order.ts';
+import type { AttemptNews, AttemptOrder, Message } from '../src/engine/order.ts';
 import { realWorld } from '../src/engine/world.ts';
 
 /** Answers when everything above is loaded. */
@@ -17,14 +17,22 @@ export default async function attempt({
   port: MessagePort;
 }): Promise<Outcome> {
   const abortion = new AbortController(); // one for the whole attempt: made per message, an abort would never arrive
-  port.on('message', (message: AbortMessage) => {
+  let placed: () => void = () => {};
+  port.on('message', (message: Message) => {
     if (message.kind === 'abort') abortion.abort();
+    else placed();
   });
   try {
     return await runAttempt(realWorld(), order, {
       tell: (news) => port.postMessage(news),
       aborted: abortion.signal,
       env: withoutTargets(process.env),
+      takePlace: (over) =>
+        new Promise((resolve) => {
+          placed = resolve;
+          over.addEventListener('abort', () => resolve(), { once: true });
+          port.postMessage({ kind: 'place', is: 'wanted' } satisfies AttemptNews);
+        }),
     });
   } finally {
     port.close();

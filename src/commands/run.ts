@@ -1,40 +1,40 @@
 /** `codex-worker [run]`: works through the tasks, or with `--dry-run` says what it would do. */
 import { randomBytes } from 'node:crypto';
+import { chooseBackend } from '../core/backend.ts';
+import type { ClaimId } from '../core/claim.ts';
 import type { Controls } from '../core/controls.ts';
 import type { DispatchEnd, RunEvent, RunSummary } from '../core/event.ts';
 import type { EnvironmentProblem } from '../core/failure.ts';
 import { MAX_CONCURRENCY, type RunOptions } from '../core/options.ts';
-import { NO_USAGE } from '../core/outcome.ts';
-import { headline } from '../core/printable.ts';
-import { Marks, stateOf, type Task, type TaskState } from '../core/task.ts';
+import { Marks, stateOf, type Task } from '../core/task.ts';
 import { EnvironmentError, UsageError } from '../core/errors.ts';
+import { answersWithin } from '../engine/answers-reach.ts';
 import { Arrivals } from '../engine/arrivals.ts';
 import { missingFor } from '../engine/before.ts';
 import { Ceilings } from '../engine/ceilings.ts';
 import { Coordinator } from '../engine/coordinator.ts';
 import { Drain } from '../engine/drain.ts';
-import { findStrays, lookFirst } from '../engine/first-look.ts';
+import { findStrays } from '../engine/first-look.ts';
 import { tidy } from '../engine/janitor.ts';
-import { orderedBy, readOwnSettings } from '../engine/own-settings.ts';
 import { Pauses } from '../engine/pauses.ts';
 import { Heard } from '../engine/heard.ts';
+import { LimitNews } from '../engine/limit-news.ts';
 import { Ledger } from '../engine/ledger.ts';
 import type { AttemptPool } from '../engine/pool.ts';
-import { READY, Standings } from '../engine/standings.ts';
 import { planTasks, type TaskPlan } from '../engine/task-plan.ts';
 import { verifyFirst } from '../engine/verify-first.ts';
 import { whenItIs } from '../engine/stop-at.ts';
 import { realWorld, type World } from '../engine/world.ts';
-import { runTool } from '../io/child.ts';
-import { codexArguments } from '../io/codex-arguments.ts';
+import { answersFolder, openAnswers } from '../io/answer-file.ts';
 import { findCodex, type CodexCommand } from '../io/codex-command.ts';
+import { versionOf } from '../io/codex-tool.ts';
 import { discover, type Discovery } from '../io/discovery.ts';
 import { openTaskDirectory } from '../io/file-system.ts';
-import { lookAt, type Files } from '../io/files.ts';
+import { lookAt } from '../io/files.ts';
 import { removeIdentityFile } from '../io/break-right.ts';
-import { readPrompt } from '../io/prompt.ts';
 import type { Listing, TaskDirectory } from '../io/task-directory.ts';
 import { cleanStale } from './clean.ts';
+import { dryRun } from './dry-run.ts';
 import { controlsOf } from './run-controls.ts';
 
 export interface RunRequest {
@@ -43,6 +43,8 @@ export interface RunRequest {
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
   readonly version: string;
+  /** Whether a person at the terminal of this run can be asked. */
+  readonly canAnswer: boolean;
   /** So many tasks were meant as well, and could not be taken; it has been said. */
   readonly leftOut?: number;
 }
@@ -83,7 +85,7 @@ export async function run(
   const changedAt = new Map([...listings].map(([path, listing]) => [path, listing.changedAt]));
   const strays = findStrays(listings, tasks, cwd);
   const directories = await openDirectories(world, [...tasks, ...strays]);
-  const codexVersion = versionOf(codex, request.env);
+  const codexVersion = versionOf(codex, request.env, options);
   codexVersion.catch(() => {}); // heard where it is awaited, unless something else ends the run before
   for (const directory of directories.values()) {
     await tidy(world, directory, undefined, listings.get(directory.path)?.marks);
@@ -179,6 +181,8 @@ async function drainTasks(
 ): Promise<number> {
   const { options, version } = request;
   const codexVersion = await work.codexVersion; // before anybody listens for signals: they find a coordinator
+  const how = chooseBackend(options, { version: codexVersion, canAnswer: request.canAnswer });
+  const answersIn = how.policy === 'never' ? undefined : await placeForAnswers(world, request);
   const run = randomBytes(8).toString('hex');
   const directories = [...work.directories.values()];
   const heard = new Heard(run, world.now().getTime(), work.tasks);
@@ -203,6 +207,7 @@ async function drainTasks(
     },
   });
   const by = `codex-worker ${version}`;
+  const limitNews = new LimitNews(world);
   const pauses = new Pauses(world, { directories: work.directories, by, emit });
   const stays = options.wait || options.watch;
   const coordinator: Coordinator = new Coordinator(world, {
@@ -213,6 +218,8 @@ async function drainTasks(
     ...(isAsListed && { listings }),
     options,
     codexVersion,
+    how,
+    ...(answersIn !== undefined && { answersIn }),
     by,
     pauses,
     emit,
@@ -220,6 +227,8 @@ async function drainTasks(
     ceilings,
     ledger,
     heard,
+    givePlace: (claim) => threads.givePlace(claim),
+    limitNews,
     attempt: async (order, onNews) => {
       const pool = await threads.start();
       const outcome = pool.run(order, onNews);
@@ -236,9 +245,22 @@ async function drainTasks(
   const { summary, problem, ended } = await coordinator.run();
   await ceilings.look(); // what ended last may be what reaches one: the other terminals hear of it
   await threads.close();
+  await limitNews.close();
   const exitCode = drain.exitCode ?? exitCodeOf(summary, problem, ended, request.leftOut);
   emit({ kind: 'run-finished', summary, exitCode });
   return exitCode;
+}
+
+/** The folder of the answers. Throws EnvironmentError where there is none that only people can write in. */
+async function placeForAnswers({ files }: World, { options, env }: RunRequest): Promise<string> {
+  const folder = answersFolder(env);
+  await openAnswers(files, folder);
+  const within = await answersWithin(files, folder, options, env);
+  if (within === undefined) return folder;
+  throw new EnvironmentError(
+    `agents could answer their own questions: ${folder} is in ${within}, where they may write`,
+    'set XDG_STATE_HOME to a directory that they may not write in, or --approval never',
+  );
 }
 
 function arrivalsOf(
@@ -309,6 +331,10 @@ class Threads {
     this.#pool?.abort();
   }
 
+  givePlace(claim: ClaimId): void {
+    this.#pool?.givePlace(claim);
+  }
+
   /** To be called when no attempt runs. */
   async close(): Promise<void> {
     await this.#opening?.catch(() => {});
@@ -342,97 +368,4 @@ function exitCodeOf(
   if (states) return leftOut + refused + states.pending + states['in-progress'] + states.failed > 0 ? 1 : 0;
   const left = ended ? pending : 0;
   return failed + refused + givenBack + held + waiting + left + leftOut > 0 ? 1 : 0;
-}
-
-/** A command of the user's own is not asked for its version: it may take any call for work. */
-async function versionOf(codex: CodexCommand, env: NodeJS.ProcessEnv): Promise<string> {
-  if (!codex.isCodex) return codex.launcher;
-  const { stdout } = await runTool(codex.command, ['--version'], { timeoutMs: 10_000, env });
-  return headline(stdout, 60) || codex.launcher;
-}
-
-async function dryRun(
-  world: World,
-  request: RunRequest,
-  discovery: Discovery,
-  emit: (event: RunEvent) => void,
-): Promise<number> {
-  const { options } = request;
-  const { tasks, refused, listings } = discovery;
-  const plan = await planTasks(world.files, discovery, options);
-  const startedAt = world.uptimeMs();
-  const codex = await findCodex(request.env, request.cwd);
-  const { states, counts, priors } = await lookFirst(world.files, tasks, options, listings);
-  const would = [...states.keys()].filter((task) => {
-    const state = states.get(task);
-    return state === 'pending' || priors.get(task)?.state === state;
-  });
-  emit({
-    kind: 'run-started',
-    run: '',
-    options,
-    codex: codex.launcher,
-    total: tasks.length,
-    states: counts,
-    refused,
-  });
-  let unfit = refused.length;
-  for (const task of inOrder(would, plan, states)) {
-    const outcome = await whatItWouldBe(world.files, task, options);
-    if (outcome.kind === 'would') {
-      const { settings, own = {} } = outcome.order;
-      const command = [codex.launcher, ...codexArguments(settings)];
-      emit({ kind: 'dry-run', task, command, promptBytes: outcome.promptBytes, settings: own });
-    } else {
-      unfit++;
-      emit({ kind: 'attempt-ended', task, outcome });
-    }
-  }
-  const exitCode = unfit > 0 ? 1 : 0;
-  const leftAlone = (state: TaskState) =>
-    counts[state] - would.filter((task) => states.get(task) === state).length;
-  const summary: RunSummary = {
-    alreadyCompleted: leftAlone('completed'),
-    completed: 0,
-    failed: 0,
-    givenBack: 0,
-    leftFailed: leftAlone('failed'),
-    inProgressElsewhere: counts['in-progress'],
-    finishedElsewhere: 0,
-    held: 0,
-    pending: counts.pending,
-    waiting: 0,
-    refused: unfit,
-    unfit: unfit - refused.length,
-    retries: 0,
-    reaped: 0,
-    warnings: 0,
-    durationMs: world.uptimeMs() - startedAt,
-    pausedMs: 0,
-    usage: NO_USAGE,
-  };
-  emit({ kind: 'run-finished', summary, exitCode });
-  return exitCode;
-}
-
-/** As one terminal would take them, if each were completed. */
-function inOrder(tasks: readonly Task[], plan: TaskPlan, open: ReadonlyMap<Task, TaskState>): Task[] {
-  const standings = new Standings(plan);
-  standings.begin((task) => !open.has(task));
-  for (const task of tasks) standings.move(task, READY);
-  const order: Task[] = [];
-  for (let task = standings.nextReady(); task; task = standings.nextReady()) {
-    order.push(task);
-    standings.move(task, { kind: 'over', how: 'completed' });
-  }
-  return [...order, ...standings.in('waiting')];
-}
-
-async function whatItWouldBe(files: Files, task: Task, options: RunOptions) {
-  const prompt = await readPrompt(files, task);
-  if (prompt.kind === 'gone') return { kind: 'skipped', reason: 'task-gone' } as const;
-  if (prompt.kind === 'refused') return prompt;
-  const own = await readOwnSettings(files, task, options);
-  if (own.kind === 'refused') return own;
-  return { kind: 'would', promptBytes: prompt.bytes.length, order: orderedBy(own, options) } as const;
 }

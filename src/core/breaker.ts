@@ -133,6 +133,7 @@ export function signatureOf(failure: Failure): string | undefined {
     case 'owner-died':
     case 'verify-failed': // about the work on this task; and the last line of a test run is often the same for every cause
     case 'changed-nothing':
+    case 'stopped':
     case 'worker-crashed': // it is tried again, and the third crash ends the run as a bug
       return undefined;
     default:

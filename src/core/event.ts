@@ -1,4 +1,5 @@
 /** Everything that can be said about a run. Every reporter is an exhaustive switch over `RunEvent`. */
+import type { HowAgentsRun } from './backend.ts';
 import type { ProcessIdentity } from './claim.ts';
 import type { AnswerCounts } from './answer-counts.ts';
 import type { EnvironmentProblem } from './failure.ts';
@@ -83,6 +84,8 @@ export type RunEvent =
       readonly run: string;
       readonly options: RunOptions;
       readonly codex: string;
+      /** Absent in a dry run. */
+      readonly how?: HowAgentsRun;
       readonly total: number;
       readonly states: Readonly<Record<TaskState, number>>;
       readonly refused: readonly Refusal[];

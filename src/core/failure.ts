@@ -33,6 +33,8 @@ export type Failure =
     }
   /** Codex completed its turn, and no file is another one than before (`--expect-changes`). */
   | { readonly kind: 'changed-nothing' }
+  /** Somebody was asked, and answered that it should stop. */
+  | { readonly kind: 'stopped'; readonly by: string }
   | { readonly kind: 'worker-crashed'; readonly message: string }
   | { readonly kind: 'unexpected'; readonly message: string };
 
@@ -75,6 +77,7 @@ export function nextAttempt(failure: Failure): NextAttempt {
     case 'worker-crashed':
       return 'fresh-thread';
     case 'over-budget':
+    case 'stopped':
     case 'log-too-large':
     case 'owner-died':
     case 'unexpected':
@@ -107,6 +110,8 @@ export function describeFailure(failure: Failure): string {
       return `the worker died ${failure.times} times on this task`;
     case 'verify-failed':
       return `verify failed with code ${failure.code}${failure.said && `: ${headline(failure.said)}`} (${headline(failure.command, 60)})`;
+    case 'stopped':
+      return `stopped by ${failure.by}, who denied what its agent asked for`;
     case 'changed-nothing':
       return 'its agent changed no file';
     case 'worker-crashed':

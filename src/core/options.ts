@@ -8,8 +8,13 @@ export const AGENT_MODES = ['read-only', 'workspace-write', 'danger-full-access'
 export type AgentMode = (typeof AGENT_MODES)[number];
 export const DEFAULT_MODE: AgentMode = 'read-only';
 export const MODES = ['dry-run', ...AGENT_MODES] as const;
-export const APPROVALS = ['never', 'on-request', 'on-failure', 'untrusted'] as const;
+export const APPROVALS = ['never', 'on-request', 'untrusted', 'on-failure'] as const;
 type Approval = (typeof APPROVALS)[number];
+/** How Codex is run; `auto` is app-server where a person may be asked, and can be. */
+export const BACKENDS = ['auto', 'exec', 'app-server'] as const;
+/** Who may be asked: whoever has the terminal of the run, or anybody, later. */
+export const ASKED = ['auto', 'queue'] as const;
+export const DEFAULT_MAX_WAITING = 16;
 export const ORPHANS = ['end', 'wait'] as const;
 export type Orphans = (typeof ORPHANS)[number];
 
@@ -35,6 +40,13 @@ export interface RunOptions {
   readonly timeoutMs?: number;
   readonly retries: number;
   readonly approval: Approval;
+  readonly backend: (typeof BACKENDS)[number];
+  /** Questions are asked although the run has no terminal. */
+  readonly approvals: (typeof ASKED)[number];
+  /** What nobody answers in this time is declined; absent when it may wait for ever. */
+  readonly approvalTimeoutMs?: number;
+  /** So many attempts that wait for an answer hold no place of `concurrency`. */
+  readonly maxWaiting: number;
   /** Where the agents work: an absolute path. */
   readonly workingDirectory: string;
   readonly retryFailed: boolean;

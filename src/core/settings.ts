@@ -67,8 +67,29 @@ const SETTINGS = {
   approval: {
     ...type.oneOf('<policy>', given.APPROVALS),
     short: 'a',
-    description: 'never, on-request, on-failure or untrusted',
+    description: 'When agents ask you: never, on-request, untrusted or on-failure',
     default: 'on-request',
+  },
+  backend: {
+    ...type.oneOf('<backend>', given.BACKENDS),
+    description:
+      'Run Codex as exec, which asks nobody, or as app-server; auto: app-server if you can be asked',
+    default: 'auto',
+  },
+  approvals: {
+    ...type.oneOf('<auto|queue>', given.ASKED),
+    description: 'Ask only if this run has a terminal, or leave questions for codex-worker approve',
+    default: 'auto',
+  },
+  'approval-timeout': {
+    ...type.duration,
+    description: 'Decline what nobody has answered in so long',
+    unset: 'waits for ever',
+  },
+  'max-waiting': {
+    ...type.wholeNumber(0, given.MAX_CONCURRENCY),
+    description: 'So many agents that wait for an answer hold no place of --concurrency',
+    default: String(given.DEFAULT_MAX_WAITING),
   },
   cd: {
     ...type.directory,

@@ -9,10 +9,13 @@ import { EnvironmentError, InvariantError, isErrno, isStorageError } from '../co
 import type { EnvironmentProblem } from '../core/failure.ts';
 import { NO_USAGE, type ChildExit, type Outcome, type SkipReason } from '../core/outcome.ts';
 import { headline } from '../core/printable.ts';
+import type { Answer } from '../core/question.ts';
+import { asRateLimits } from '../core/rate-limits.ts';
 import { secretsIn } from '../core/secrets.ts';
 import { markerOf } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { activityOf, type AgentEvent } from '../io/agent-event.ts';
+import { AppServer } from '../io/app-server.ts';
 import { judgeExit } from '../io/codex-exit.ts';
 import { CodexListener } from '../io/codex-listener.ts';
 import { isCurrent, putResultAside, rawName, readHistory } from '../io/earlier-attempts.ts';
@@ -43,8 +46,12 @@ import type { AttemptOrder, PriorResult } from './order.ts';
 import { watchSpending } from './overspending.ts';
 import { SandboxDoubt } from './sandbox-doubt.ts';
 import { removeMirror, settle } from './settle.ts';
-import { startWatchdog } from './watchdog.ts';
+import { Questions } from './ask.ts';
+import { startWatchdog, type Watchdog } from './watchdog.ts';
 import type { World } from './world.ts';
+
+/** How long app-server may take to end a turn and what it has left running. */
+const SAY_GOODBYE_MS = 1_000;
 
 export async function runAttempt(world: World, order: AttemptOrder, ports: AttemptPorts): Promise<Outcome> {
   const { files } = world;
@@ -77,7 +84,7 @@ export async function runAttempt(world: World, order: AttemptOrder, ports: Attem
         ? returned(claimed.problem)
         : { kind: 'skipped', reason: 'already-claimed' };
     try {
-      const { thread } = conversation;
+      const { thread, message } = conversation;
       return await underClaim({
         world,
         order,
@@ -86,6 +93,7 @@ export async function runAttempt(world: World, order: AttemptOrder, ports: Attem
         startedAt,
         source: prompt.source,
         thread,
+        message,
         spentBefore: await spentIn(world, thread),
         ...claimed,
       });
@@ -242,10 +250,8 @@ async function mirror({ world, order, log }: Running): Promise<void> {
 }
 
 /** C9 and F1: opens the gate, listens until the child has ended and nothing of it is left. */
-async function runChild(
-  { world, order, ports, child, lock, log, history, thread, spentBefore }: Running,
-  heard: CodexListener,
-): Promise<AttemptEnd> {
+async function runChild(running: Running, heard: CodexListener): Promise<AttemptEnd> {
+  const { world, order, ports, child, lock, log, history, thread, spentBefore } = running;
   const { files } = world;
   const { directory, task, claim } = order;
   const opened: number[] = [];
@@ -256,6 +262,7 @@ async function runChild(
     return fd;
   };
   const watchdog = startWatchdog(child, order, heard, log, world.table);
+  const talk = order.backend === 'app-server' ? converse(running, heard, watchdog) : undefined;
   const spending = watchSpending({ world, thread, spentBefore }, order.budget, child, heard);
   const abort = () => void child.end('interrupted');
   const sandbox = new SandboxDoubt(order, ports.env, () => void child.end('sandbox-unusable'));
@@ -267,6 +274,7 @@ async function runChild(
     else if (order.takeoverAfterMs !== undefined && !(await lock.isMine())) void child.end('claim-lost');
     if (child.endedBy === undefined) {
       child.go(); // C9
+      talk?.server.begin();
       ports.tell({ kind: 'started', attempt: history.nextAttempt, pid: child.identity.pid });
     }
     const onEvent = (event: AgentEvent) => {
@@ -275,11 +283,21 @@ async function runChild(
       log.entry(event);
       ports.tell({ kind: 'activity', activity: activityOf(event) });
     };
-    const listening = listen(files, child, heard, rawFds, onEvent, watchdog.heard, secretsIn(ports.env));
+    const line = (text: string) => (talk?.server ?? heard).line(text);
+    const listening = listen(
+      files,
+      child,
+      { line, stderr: (text) => heard.stderr(text) },
+      rawFds,
+      onEvent,
+      watchdog.heard,
+      secretsIn(ports.env),
+    );
     const { exit, unkillable } = await child.finish(); // F1
     watchdog.stop();
     spending.stop();
     await listening;
+    await talk?.questions.close();
     if (unkillable.length > 0) return { kind: 'unkillable', pids: unkillable };
     const problem = await sandbox.problem();
     if (problem) return { kind: 'environment', problem };
@@ -289,13 +307,44 @@ async function runChild(
       spentBefore,
       doing: watchdog.doing,
       now: world.now(),
+      stoppedBy: talk?.questions.stoppedBy,
     });
   } finally {
+    await talk?.questions.close();
     watchdog.stop();
     spending.stop();
     ports.aborted.removeEventListener('abort', abort);
     for (const fd of opened) await closeQuietly(files, fd);
   }
+}
+
+/** What is said to app-server, and what it asks. */
+function converse(running: Running, heard: CodexListener, watchdog: Watchdog): Talk {
+  const { order, ports, child, thread, message } = running;
+  const { settings, policy, by } = order;
+  const version = by.slice(by.lastIndexOf(' ') + 1);
+  const server: AppServer = new AppServer(
+    { settings, policy, thread, message: message.toString('utf8'), version },
+    heard,
+    {
+      send: (line) => void child.input?.write(`${line}\n`),
+      hangUp: () => void child.input?.end(),
+      ask: (question) => questions.ask(question),
+      settled: (id) => questions.settled(id),
+      limits: (said) => {
+        heard.limits = asRateLimits(said, running.world.now().getTime(), heard.limits) ?? heard.limits;
+        ports.tell({ kind: 'limits', said });
+      },
+    },
+  );
+  const questions = new Questions(running, heard, server, watchdog);
+  child.gently = () => server.end(SAY_GOODBYE_MS);
+  return { server, questions };
+}
+
+interface Talk {
+  readonly server: AppServer;
+  readonly questions: Questions;
 }
 
 /** Asked for a thread that it cannot find by name, Codex begins a new one, which knows nothing of the task. */
@@ -311,16 +360,31 @@ function judgeEnd(
     spentBefore,
     doing,
     now,
-  }: Pick<Running, 'order' | 'thread' | 'spentBefore'> & { readonly doing: Doing; readonly now: Date },
+    stoppedBy,
+  }: Pick<Running, 'order' | 'thread' | 'spentBefore'> & {
+    readonly doing: Doing;
+    readonly now: Date;
+    readonly stoppedBy: Answer | undefined;
+  },
 ): AttemptEnd {
   const hasFinished = 'code' in exit && exit.code === 0 && heard.turnCompleted; // it may have, before our signal came
   // Whatever it says of a task that it was never told; it may be over before we have read which thread it is in.
   const mayGoOnThere = exit.kind !== 'ended-by-us' || hasFinished || exit.why === 'interrupted';
   if (mayGoOnThere && isAnotherThread(heard, thread)) return { kind: 'thread-lost' };
   if (exit.kind !== 'ended-by-us') {
-    const end = judgeExit(exit, heard, { model: settings.model, codex, now, spentBefore });
-    const isLost =
-      end.kind === 'failed' && end.failure.kind === 'exited-nonzero' && end.failure.class === 'thread-lost';
+    if (stoppedBy)
+      return {
+        kind: 'failed',
+        failure: { kind: 'stopped', by: `${stoppedBy.by.user} on ${stoppedBy.by.host}` },
+      };
+    const end = judgeExit(exit, heard, {
+      model: settings.model,
+      codex,
+      now,
+      spentBefore,
+      mustSpeak: order.backend === 'app-server',
+    });
+    const isLost = end.kind === 'failed' && 'class' in end.failure && end.failure.class === 'thread-lost';
     // Where none was to be continued it is a failure like others: what spends no attempt would be tried for ever.
     return isLost && thread !== undefined ? { kind: 'thread-lost' } : end;
   }

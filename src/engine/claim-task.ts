@@ -7,7 +7,7 @@ import type { ClaimRecord, PromptSource } from '../core/claim.ts';
 import { errnoOf, isErrno, isStorageError } from '../core/errors.ts';
 import type { EnvironmentProblem } from '../core/failure.ts';
 import { spawnBehindGate, type GatedChild } from '../io/child.ts';
-import { codexArguments } from '../io/codex-arguments.ts';
+import { appServerArguments, codexArguments } from '../io/codex-arguments.ts';
 import type { History } from '../io/earlier-attempts.ts';
 import { createPrivate } from '../io/file-system.ts';
 import { closeQuietly, lookAt, removeIfThere } from '../io/files.ts';
@@ -108,7 +108,9 @@ async function whyNotStarted(world: World, order: AttemptOrder, errno: string): 
   };
 }
 
-/** C3. The prompt goes to the child as an open file without a name, so that nothing can change it and nothing is left of it. */
+/** C3. App-server is told its prompt. To exec the prompt goes as an open file without a name, so that
+ * nothing can change it and nothing is left of it.
+ */
 async function spawnCodex(
   world: World,
   order: AttemptOrder,
@@ -117,25 +119,23 @@ async function spawnCodex(
 ): Promise<GatedChild> {
   const { files, me } = world;
   const { claim, codex, settings } = order;
+  const childEnv = codex.pathPrefix
+    ? { ...env, PATH: [codex.pathPrefix, env['PATH']].filter(Boolean).join(':') }
+    : env;
+  const request = {
+    command: codex.command,
+    workingDirectory: settings.workingDirectory,
+    env: childEnv,
+    claim,
+  };
+  if (order.backend === 'app-server')
+    return spawnBehindGate({ ...request, args: appServerArguments(settings) }, world.table);
   const name = `prompt-${claim}.${identityToken(me)}`;
   const stdin = await createPrivate(files, order.directory, 'tmp', name);
   try {
     await files.write(stdin, message, 0); // at a position: where the child begins to read stays at 0
     await removeIfThere(files, temporaryPath(order.directory, name));
-    const childEnv = codex.pathPrefix
-      ? { ...env, PATH: [codex.pathPrefix, env['PATH']].filter(Boolean).join(':') }
-      : env;
-    return await spawnBehindGate(
-      {
-        command: codex.command,
-        args: codexArguments(settings, thread),
-        workingDirectory: settings.workingDirectory,
-        env: childEnv,
-        claim,
-        stdin,
-      },
-      world.table,
-    );
+    return await spawnBehindGate({ ...request, args: codexArguments(settings, thread), stdin }, world.table);
   } finally {
     await closeQuietly(files, stdin); // a child that was spawned must not be forgotten for it
   }

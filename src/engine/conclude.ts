@@ -32,6 +32,8 @@ export interface AttemptPorts {
   /** Fires when the run is aborted: end the child, give the task back. */
   readonly aborted: AbortSignal;
   readonly env: NodeJS.ProcessEnv;
+  /** Resolves when an attempt that gave its place up while it waited for a person has one again, or `over` fires. */
+  readonly takePlace?: (over: AbortSignal) => Promise<void>;
 }
 
 /** A claimed task, and all that its attempt works with. */
@@ -49,6 +51,8 @@ export interface Running {
   readonly lock: HeldLock;
   readonly log: RunningLog;
   readonly child: GatedChild;
+  /** What is said to Codex. */
+  readonly message: Buffer;
 }
 
 /** How the attempt ended, before it is decided whether the task is tried again. */

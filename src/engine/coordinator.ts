@@ -22,6 +22,7 @@ import { ElbowRoom } from './elbow-room.ts';
 import type { Heard } from './heard.ts';
 import { Intake, type TasksOfRun } from './intake.ts';
 import { Level, type Place } from './level.ts';
+import type { LimitNews } from './limit-news.ts';
 import { makeOrder, settingsFor, type OrderTerms } from './make-order.ts';
 import type { AttemptNews, AttemptOrder, PriorResult } from './order.ts';
 import { OthersNews } from './others-news.ts';
@@ -44,6 +45,9 @@ export interface CoordinatorDeps extends TasksOfRun, OrderTerms {
   readonly ceilings: Pick<Ceilings, 'look' | 'reached' | 'budgetOf' | 'left'>;
   readonly ledger: Pick<Ledger, 'look' | 'all' | 'ours'>;
   readonly heard?: Pick<Heard, 'countCompleted'>;
+  /** There is a place again for an attempt that waited for a person. */
+  readonly givePlace?: (claim: ClaimId) => void;
+  readonly limitNews?: Pick<LimitNews, 'hear'>;
 }
 
 export class Coordinator {
@@ -60,6 +64,8 @@ export class Coordinator {
   /** Claims that a living worker thread of this process works on. */
   readonly #inHand = new Set<ClaimId>();
   readonly #attempts = new Set<Promise<void>>();
+  /** Attempts that have their answer, and no place to go on. */
+  readonly #wantPlace = new Map<ClaimId, Place>();
   readonly #reapings = new Set<Promise<void>>();
   readonly #crashes = new Crashes();
   /** Attempts of this run that failed and were put back. */
@@ -104,8 +110,10 @@ export class Coordinator {
       hasGrown: (tasks) => void (this.#breaker.tasks = tasks),
     });
     this.#breaker = new Breaker(deps.options.maxFailures, deps.tasks.length);
-    this.#level = new Level(deps.options.concurrency, (level, why) =>
-      deps.emit({ kind: 'level', level, of: this.#level.asked, why }),
+    this.#level = new Level(
+      deps.options.concurrency,
+      (level, why) => deps.emit({ kind: 'level', level, of: this.#level.asked, why }),
+      deps.options.maxWaiting,
     );
     this.#startedAt = world.uptimeMs();
   }
@@ -186,6 +194,7 @@ export class Coordinator {
   /** More begin at once; where fewer are asked for, what is on is finished. */
   changeConcurrency(to: number): void {
     this.#level.ask(to);
+    this.#givePlaces();
     this.#wake();
   }
 
@@ -195,13 +204,14 @@ export class Coordinator {
   }
 
   async #begin(): Promise<void> {
-    const { options, tasks, emit, run, codexVersion } = this.#deps;
+    const { options, tasks, emit, run, codexVersion, how } = this.#deps;
     const { states, refused } = await this.#intake.begin();
     emit({
       kind: 'run-started',
       run,
       options,
       codex: codexVersion,
+      how,
       total: tasks.length,
       states,
       refused,
@@ -234,6 +244,15 @@ export class Coordinator {
       this.#standings.move(task, { kind: 'running' });
       this.#deps.pauses.began(task);
       this.#track(this.#attempts, this.#attempt(task, this.#level.begin(now, this.#world.random())));
+    }
+  }
+
+  /** First come, first served, also where nothing new may begin. */
+  #givePlaces(): void {
+    for (const [claim, place] of this.#wantPlace) {
+      if (!this.#level.takeAgain(place)) return;
+      this.#wantPlace.delete(claim);
+      this.#deps.givePlace?.(claim);
     }
   }
 
@@ -291,6 +310,7 @@ export class Coordinator {
       outcome = this.#crashed(task, error);
     } finally {
       this.#inHand.delete(order.claim);
+      this.#wantPlace.delete(order.claim);
     }
     await this.#foldIn(task, order.claim, place, outcome);
   }
@@ -337,6 +357,7 @@ export class Coordinator {
   /** What an attempt's end says about how many may be on; without an outcome it was not begun. */
   async #learn(task: Task, place: Place, outcome?: Outcome): Promise<void> {
     this.#level.end(place, outcome);
+    this.#givePlaces();
     await this.#deps.pauses.ended(task, outcome);
   }
 
@@ -394,6 +415,17 @@ export class Coordinator {
         return emit({ kind: 'attempt-activity', task, activity: news.activity });
       case 'notice':
         return emit({ kind: 'notice', message: news.message });
+      case 'question':
+        return emit({ kind: 'question', task, question: news.question, digest: news.digest });
+      case 'answered':
+        return emit({ kind: 'answered', task, question: news.question, answer: news.answer });
+      case 'place':
+        if (news.is === 'wanted') this.#wantPlace.set(order.claim, place);
+        else this.#level.leave(place);
+        this.#givePlaces();
+        return this.#wake();
+      case 'limits':
+        return this.#deps.limitNews?.hear(order.directory, news.said);
       default:
         return unreachable(news);
     }

@@ -6,6 +6,8 @@
  *   a success                → one more, up to what was asked for
  *   a person asks for more   → as many, unless the server had said that it is too much: then that is what it may grow to
  *   a pause is over          → one, and one more with each attempt that the model answers, about a second apart
+ *
+ * An attempt that waits for a person leaves its place to another, and takes one again before any new attempt does.
  */
 import type { Outcome } from '../core/outcome.ts';
 
@@ -25,6 +27,9 @@ export type LevelChange = 'rate-limited' | 'grown' | 'asked';
 export class Level {
   readonly #onChange: (level: number, why: LevelChange) => void;
   readonly #places = new Set<Place>();
+  readonly #maxWaiting: number;
+  /** Those that wait for a person, and have no place. */
+  readonly #waiting = new Set<Place>();
   #asked: number;
   #level: number;
   /** Counts how often the level was lowered: what began before says nothing about the level since. */
@@ -32,7 +37,8 @@ export class Level {
   #isReturning = false;
   #nextAt = Number.NEGATIVE_INFINITY;
 
-  constructor(asked: number, onChange: (level: number, why: LevelChange) => void) {
+  constructor(asked: number, onChange: (level: number, why: LevelChange) => void, maxWaiting = 0) {
+    this.#maxWaiting = maxWaiting;
     this.#asked = asked;
     this.#level = asked;
     this.#onChange = onChange;
@@ -77,6 +83,22 @@ export class Level {
     return place;
   }
 
+  /** It waits for a person: false where too many do already, and it keeps its place. */
+  leave(place: Place): boolean {
+    if (this.#waiting.size >= this.#maxWaiting || !this.#places.delete(place)) return false;
+    this.#waiting.add(place);
+    return true;
+  }
+
+  /** Whether it has a place again, or has never left it. */
+  takeAgain(place: Place): boolean {
+    if (!this.#waiting.has(place)) return true;
+    if (this.#places.size >= this.#asked) return false;
+    this.#waiting.delete(place);
+    this.#places.add(place);
+    return true;
+  }
+
   /** The model has said something. */
   answered(place: Place): void {
     if (place.isAnswered) return;
@@ -87,6 +109,7 @@ export class Level {
   /** Without an outcome it was not begun. */
   end(place: Place, outcome?: Outcome): void {
     this.#places.delete(place);
+    this.#waiting.delete(place);
     if (outcome?.kind === 'returned' && outcome.reason.kind === 'limited') {
       const isTooMany = outcome.reason.limit.class === 'rate-limited';
       if (isTooMany && place.epoch === this.#epoch) this.#halve();

@@ -33,7 +33,7 @@ export const MAX_OUTPUT_BYTES = 1_073_741_824;
 export async function listen(
   files: Files,
   child: GatedChild,
-  heard: CodexListener,
+  heard: Pick<CodexListener, 'line' | 'stderr'>,
   raw: { readonly stdout: number; readonly stderr: () => Promise<number> },
   onEvent: (event: AgentEvent) => void,
   onChunk: () => void,

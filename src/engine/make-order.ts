@@ -1,4 +1,5 @@
 /** How an order for an attempt comes about: the task's own settings as they are now, within what all orders of the run share. */
+import type { HowAgentsRun } from '../core/backend.ts';
 import { newClaimId } from '../core/claim.ts';
 import { InvariantError, isStorageError } from '../core/errors.ts';
 import type { RunOptions } from '../core/options.ts';
@@ -18,6 +19,9 @@ export interface OrderTerms {
   readonly options: RunOptions;
   readonly codex: CodexCommand;
   readonly codexVersion: string;
+  readonly how: HowAgentsRun;
+  /** The folder of the answers, where agents may ask. */
+  readonly answersIn?: string;
   readonly by: string;
   readonly directories: ReadonlyMap<string, TaskDirectory>;
 }
@@ -49,11 +53,11 @@ export async function settingsFor(files: Files, task: Task, options: RunOptions)
 export function makeOrder(
   task: Task,
   own: Extract<OwnRead, { kind: 'allowed' }>,
-  { run, options, codex, codexVersion, by, directories }: OrderTerms,
+  { run, options, codex, codexVersion, how, answersIn, by, directories }: OrderTerms,
   { retried, prior, budget }: TaskHistory,
 ): AttemptOrder {
   if (options.dryRun) throw new InvariantError('a dry run has no attempts');
-  const { takeoverAfterMs } = options;
+  const { takeoverAfterMs, approvalTimeoutMs: timeoutMs } = options;
   return {
     claim: newClaimId(),
     run,
@@ -61,6 +65,11 @@ export function makeOrder(
     directory: directoryOf(directories, task),
     codex,
     codexVersion,
+    backend: how.backend,
+    policy: how.policy,
+    ...(answersIn !== undefined && {
+      answers: { folder: answersIn, ...(timeoutMs !== undefined && { timeoutMs }) },
+    }),
     retried,
     by,
     ...orderedBy(own, options),

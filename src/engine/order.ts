@@ -1,7 +1,9 @@
 /** What the main process hands to a worker: one task, and everything that its attempt needs. Plain data. */
+import type { Backend, Policy } from '../core/backend.ts';
 import type { ClaimId } from '../core/claim.ts';
 import type { AgentActivity } from '../core/event.ts';
 import type { Verify } from '../core/options.ts';
+import type { Answer, Question } from '../core/question.ts';
 import type { Task } from '../core/task.ts';
 import type { CodexSettings } from '../io/codex-arguments.ts';
 import type { CodexCommand } from '../io/codex-command.ts';
@@ -27,6 +29,10 @@ export interface AttemptOrder {
   readonly codex: CodexCommand;
   readonly codexVersion: string;
   readonly settings: CodexSettings;
+  readonly backend: Backend;
+  readonly policy: Policy;
+  /** Where answers to its questions come; absent where it asks nobody. */
+  readonly answers?: { readonly folder: string; readonly timeoutMs?: number };
   readonly timeoutMs?: number;
   readonly idleTimeoutMs?: number;
   /** Attempts after the first that the task may have since its last result. */
@@ -52,9 +58,15 @@ export interface AttemptOrder {
 export type AttemptNews =
   | { readonly kind: 'started'; readonly attempt: number; readonly pid: number }
   | { readonly kind: 'activity'; readonly activity: AgentActivity }
-  | { readonly kind: 'notice'; readonly message: string };
+  | { readonly kind: 'notice'; readonly message: string }
+  | { readonly kind: 'question'; readonly question: Question; readonly digest: string }
+  | { readonly kind: 'answered'; readonly question: Question; readonly answer: Answer }
+  /** It waits for a person, and needs no place meanwhile; or it wants one again. */
+  | { readonly kind: 'place'; readonly is: 'left' | 'wanted' }
+  /** Of the account, as app-server says them. */
+  | { readonly kind: 'limits'; readonly said: unknown };
 
-/** What the main process says to a worker. */
-export interface AbortMessage {
-  readonly kind: 'abort';
+/** What the main process says to a worker: end it; or: there is a place for it again. */
+export interface Message {
+  readonly kind: 'abort' | 'place';
 }

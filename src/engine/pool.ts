@@ -18,7 +18,7 @@ import { Piscina } from 'piscina';
 import type { ClaimId } from '../core/claim.ts';
 import { EnvironmentError, InvariantError } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';
-import type { AbortMessage, AttemptNews, AttemptOrder } from './order.ts';
+import type { AttemptNews, AttemptOrder, Message } from './order.ts';
 
 /** From TypeScript sources (tsx), compiled file by file, or from the program, where this is a file right in src. */
 const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
@@ -99,7 +99,12 @@ export class AttemptPool {
 
   /** Asks every attempt that runs to end itself and give its task back; their `run` promises tell when. */
   abort(): void {
-    for (const port of this.#ports.values()) port.postMessage({ kind: 'abort' } satisfies AbortMessage);
+    for (const port of this.#ports.values()) port.postMessage({ kind: 'abort' } satisfies Message);
+  }
+
+  /** There is a place again for an attempt that had left its own. */
+  givePlace(claim: ClaimId): void {
+    this.#ports.get(claim)?.postMessage({ kind: 'place' } satisfies Message);
   }
 
   /** To be called when no attempt runs. */

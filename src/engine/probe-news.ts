@@ -40,6 +40,7 @@ function ofFailure({ failure }: Outcome & { kind: 'failed' }): ProbeNews {
     case 'log-too-large':
     case 'verify-failed':
     case 'changed-nothing':
+    case 'stopped':
       return { kind: 'lifted' };
     case 'signalled':
     case 'timed-out':

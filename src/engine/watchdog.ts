@@ -46,6 +46,10 @@ export class Watch {
   #aliveAt = 0;
   #lookedAt = 0;
   #isAfterGap = false;
+  /** Questions that are open; while there is one, a person is waited for, and not the agent. */
+  #questions = 0;
+  #heldAt = 0;
+  #heldMs = 0;
 
   constructor(limits: Limits, outlook: Outlook) {
     this.#limits = limits;
@@ -55,12 +59,27 @@ export class Watch {
 
   /** Something came from the agent. */
   heard(): void {
-    this.#aliveAt = this.#clock.read().awakeMs;
+    this.#aliveAt = this.#read().awakeMs;
+  }
+
+  /** The agent waits for a person from now on: no time of its passes, until as many `goOn` have come. */
+  hold(): void {
+    if (this.#questions++ === 0) this.#heldAt = this.#clock.read().awakeMs;
+  }
+
+  goOn(): void {
+    if (--this.#questions === 0) this.#heldMs += this.#clock.read().awakeMs - this.#heldAt;
+  }
+
+  #read(): ReturnType<AwakeClock['read']> {
+    const { awakeMs, slept } = this.#clock.read();
+    return { slept, awakeMs: (this.#questions > 0 ? this.#heldAt : awakeMs) - this.#heldMs };
   }
 
   /** Why it has to end now, or in how many ms to ask again. */
   look(): WatchEnd | number {
-    const { awakeMs, slept } = this.#clock.read();
+    const { awakeMs, slept } = this.#read();
+    if (this.#questions > 0) return READ_EVERY_MS;
     // What the agent said meanwhile is still in the pipe, behind this timer. Once: else a machine on its knees has no limits.
     if (slept && !this.#isAfterGap) {
       this.#isAfterGap = true;
@@ -91,6 +110,9 @@ export class Watch {
 
 export interface Watchdog {
   readonly heard: () => void;
+  /** While its agent waits for a person; see Watch. */
+  readonly hold: () => void;
+  readonly goOn: () => void;
   readonly stop: () => void;
   /** What the agent was doing when it was ended; `unknown` as long as it is not. */
   readonly doing: Doing;
@@ -130,6 +152,8 @@ export function startWatchdog(
   if (order.timeoutMs !== undefined || order.idleTimeoutMs !== undefined) look();
   return {
     heard: () => watch.heard(),
+    hold: () => watch.hold(),
+    goOn: () => watch.goOn(),
     stop: () => clearTimeout(timer),
     get doing() {
       return doing;

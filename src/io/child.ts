@@ -11,12 +11,14 @@
  * While it lives, the group's number cannot be used again. It carries the cookie, so the sweep (sweep.ts) sees that
  * the group is ours, and ends it whole, members that have cleared their environment included.
  *
- * THE LADDER. SIGINT is Codex's graceful stop: it ends its whole command tree and the thread stays resumable. SIGTERM
- * kills it at once and leaves grandchildren. So: SIGINT, 5 s, SIGTERM, 2 s, SIGKILL of the group, then the sweep.
+ * THE LADDER. SIGINT is the graceful stop of `codex exec`: it ends its whole command tree and the thread stays resumable.
+ * SIGTERM kills it at once and leaves grandchildren. So: SIGINT, 5 s, SIGTERM, 2 s, SIGKILL of the group, then the sweep.
+ * Of `codex app-server` it is the other way round. It ends by itself at the end of its input, which comes with the end of
+ * its owner, and what is said to it before that comes first (`gently`).
  */
 import spawn from 'cross-spawn';
 import type { ChildProcess } from 'node:child_process';
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChildIdentity, ClaimId } from '../core/claim.ts';
 import { errnoOf } from '../core/errors.ts';
@@ -26,6 +28,8 @@ import { COOKIE, LADDER, signalGroup, sweep } from './sweep.ts';
 
 /** After exit, how long the output pipes may stay open before they are closed on whoever still holds them. */
 const STDIO_GRACE_MS = 2_000;
+/** After what it was told, how long it may take to go by itself. */
+const GENTLE_MS = 2_000;
 
 /** `$0` of the gate's shell: its own complaints begin with it, and nothing that Codex says does. */
 export const GATE_NAME = 'codex-worker-gate';
@@ -35,14 +39,13 @@ export const GATE_NAME = 'codex-worker-gate';
  * On Linux the watcher also kills the carriers of the cookie, itself excepted: it goes last, with its group. One grep for
  * all processes, as one for each costs 30 times as much; what it found is looked at again, just before it is killed.
  */
-const STEPS = LADDER.map(({ signal, graceMs }) => `${signal.slice(3)}:${graceMs / 100}`).join(' ');
-const GATE = `
+const gate = (ladder: readonly Step[]) => `
 IFS= read -r go <&3 || exit 0
 [ "$go" = GO ] || exit 0
 ( trap "" HUP INT TERM
   PATH="$PATH:/usr/bin:/bin"
   while IFS= read -r _ <&3; do :; done
-  for step in ${STEPS}; do
+  for step in ${ladder.map(({ signal, graceMs }) => `${signal.slice(3)}:${graceMs / 100}`).join(' ')}; do
     kill -0 $$ 2>/dev/null || break
     kill -"\${step%:*}" -$$ 2>/dev/null
     i=0
@@ -67,17 +70,23 @@ export interface ChildRequest {
   readonly workingDirectory: string;
   readonly env: NodeJS.ProcessEnv;
   readonly claim: ClaimId;
-  /** Open for reading: the prompt. */
-  readonly stdin: number;
+  /** Open for reading: the prompt. Without one there is a conversation (`input`). */
+  readonly stdin?: number;
 }
+
+type Step = (typeof LADDER)[number];
+/** SIGINT would end a server without its commands. */
+const ladderFor = ({ stdin }: ChildRequest): readonly Step[] =>
+  stdin === undefined ? LADDER.filter(({ signal }) => signal !== 'SIGINT') : LADDER;
 
 /** Spawns the gate. Throws the errno of spawn(2): EAGAIN, ENOMEM, or ENOENT when the working directory is gone. */
 export async function spawnBehindGate(request: ChildRequest, table: ProcessTable): Promise<GatedChild> {
-  const child = spawn('/bin/sh', ['-c', GATE, GATE_NAME, request.command, ...request.args], {
+  const ladder = ladderFor(request);
+  const child = spawn('/bin/sh', ['-c', gate(ladder), GATE_NAME, request.command, ...request.args], {
     cwd: request.workingDirectory,
     env: { ...request.env, [COOKIE]: request.claim },
     detached: true, // setsid: Ctrl-C does not reach it, and it leads a group of its own
-    stdio: [request.stdin, 'pipe', 'pipe', 'pipe'],
+    stdio: [request.stdin ?? 'pipe', 'pipe', 'pipe', 'pipe'],
   });
   const { pid } = child;
   if (pid === undefined) {
@@ -89,6 +98,7 @@ export async function spawnBehindGate(request: ChildRequest, table: ProcessTable
     { pid, pgid: pid, start: typeof stat === 'object' ? stat.start : 'unknown' },
     request.claim,
     table,
+    ladder,
   );
 }
 
@@ -96,6 +106,11 @@ export class GatedChild {
   readonly identity: ChildIdentity;
   readonly stdout: Readable;
   readonly stderr: Readable;
+  /** What it reads; `undefined` where that is a file. */
+  readonly input: Writable | undefined;
+  /** What is said to it before any signal: resolves when it has been, whatever comes of it. */
+  gently: (() => Promise<void>) | undefined;
+  readonly #ladder: readonly Step[];
   readonly #child: ChildProcess;
   readonly #claim: ClaimId;
   readonly #table: ProcessTable;
@@ -105,8 +120,17 @@ export class GatedChild {
   #endedBy: EndReason | undefined;
   #ending: Promise<void> | undefined;
 
-  constructor(child: ChildProcess, identity: ChildIdentity, claim: ClaimId, table: ProcessTable) {
+  constructor(
+    child: ChildProcess,
+    identity: ChildIdentity,
+    claim: ClaimId,
+    table: ProcessTable,
+    ladder: readonly Step[] = LADDER,
+  ) {
     this.#child = child;
+    this.#ladder = ladder;
+    this.input = child.stdin ?? undefined;
+    this.input?.on('error', () => {}); // EPIPE, as below
     this.identity = identity;
     this.#claim = claim;
     this.#table = table;
@@ -127,6 +151,7 @@ export class GatedChild {
   /** Ends a child whose gate was never opened. */
   async abandon(): Promise<void> {
     this.#gate.destroy();
+    this.input?.destroy();
     this.stdout.resume();
     this.stderr.resume();
     await this.#closed;
@@ -144,7 +169,11 @@ export class GatedChild {
   }
 
   async #climbDown(): Promise<void> {
-    for (const { signal, graceMs } of LADDER) {
+    if (this.gently && !this.#hasExited()) {
+      await this.gently();
+      if (await this.#exitsWithin(GENTLE_MS)) return;
+    }
+    for (const { signal, graceMs } of this.#ladder) {
       if (this.#hasExited()) return;
       signalGroup(this.identity.pgid, signal);
       if (await this.#exitsWithin(graceMs)) return;

@@ -15,7 +15,6 @@ export function codexArguments(
   { mode, model, workingDirectory, codexConfig }: CodexSettings,
   thread?: string,
 ): string[] {
-  const ours = ['-c', 'features.unbounded_connection_retries=false']; // else Codex waits for ever when the network is down
   return [
     'exec',
     '--json',
@@ -25,9 +24,18 @@ export function codexArguments(
     '-C',
     workingDirectory,
     ...(model === 'inherit' ? [] : ['-m', model]),
-    ...ours,
-    ...codexConfig.flatMap((setting) => ['-c', setting]),
+    ...configured(codexConfig),
     ...(thread === undefined ? [] : ['resume', thread]),
     '-',
   ];
+}
+
+/** Of the other way to run it; model, sandbox and directory are said in the conversation. */
+export function appServerArguments({ codexConfig }: Pick<CodexSettings, 'codexConfig'>): string[] {
+  return ['app-server', ...configured(codexConfig)];
+}
+
+function configured(codexConfig: readonly string[]): string[] {
+  const ours = 'features.unbounded_connection_retries=false'; // else Codex waits for ever when the network is down
+  return [ours, ...codexConfig].flatMap((setting) => ['-c', setting]);
 }

@@ -1,6 +1,7 @@
 /** What Codex says: `codex exec --json`, one event a line, and its standard error. */
 import type { Usage } from '../core/outcome.ts';
-import { headline } from '../core/printable.ts';
+import { headline, printableText } from '../core/printable.ts';
+import type { RateLimits } from '../core/rate-limits.ts';
 import { tokensIn, usageSince } from '../core/spending.ts';
 import type { AgentEvent } from './agent-event.ts';
 
@@ -34,6 +35,12 @@ export class CodexListener {
   hasChangedFiles = false;
   /** The last words of a turn that failed, from `turn.failed`. */
   turnFailed: string | undefined;
+  /** What app-server calls the last error, in its own type; exec has none. */
+  errorInfo: unknown;
+  /** Of the account, as app-server says them. */
+  limits: RateLimits | undefined;
+  /** Why app-server would not begin the turn. */
+  startFailed: string | undefined;
   threadId: string | undefined;
   usage: Usage | undefined;
   /** The last message of the agent. */
@@ -55,10 +62,22 @@ export class CodexListener {
   line(text: string): AgentEvent[] {
     if (text.trim() === '') return [];
     const event = parseEvent(text);
-    if (!event) {
-      this.#outputTail = (this.#outputTail + text + '\n').slice(-TAIL);
-      return [{ kind: 'output', text }];
-    }
+    return event ? this.event(event) : this.output(text);
+  }
+
+  /** A line that is no event. */
+  output(text: string): AgentEvent[] {
+    this.#outputTail = (this.#outputTail + text + '\n').slice(-TAIL);
+    return [{ kind: 'output', text }];
+  }
+
+  /** So much so far, in the whole thread: app-server says it after each answer of the model. */
+  spent(usage: Readonly<Fields>): void {
+    this.usage = usageOf(usage);
+  }
+
+  /** One event in the words of `codex exec --json`; app-server's are put into them (`app-server-words.ts`). */
+  event(event: Readonly<Fields>): AgentEvent[] {
     this.spokeJson = true;
     this.isReconnecting = event['type'] === 'error' && /^Reconnecting\b/.test(textOf(event['message']));
     switch (event['type']) {
@@ -95,7 +114,7 @@ export class CodexListener {
     const lines = (this.#stderrLine + text).split('\n');
     this.#stderrLine = (lines.pop() ?? '').slice(0, TAIL); // a chunk ends anywhere, a warning does not
     for (const line of lines) {
-      const refused = /tools::router: error=(.*)$/.exec(line)?.[1];
+      const refused = /tools::router: error=(.*)$/.exec(printableText(line))?.[1]; // app-server colours it
       if (refused) this.warn(refused);
     }
   }
@@ -103,6 +122,7 @@ export class CodexListener {
   /** What Codex said last when something went wrong: for the failure line. */
   get complaint(): string {
     if (this.turnFailed) return this.turnFailed;
+    if (this.startFailed !== undefined) return this.startFailed;
     const lines = this.#stderrTail
       .split('\n')
       .map((line) => line.trim())

@@ -1,4 +1,6 @@
 /** Questions to Codex that cost no tokens: its own commands, run to their end. */
+import { headline } from '../core/printable.ts';
+import type { RunOptions } from '../core/options.ts';
 import { runTool, type ToolResult } from './child.ts';
 import type { CodexCommand } from './codex-command.ts';
 import { isSandboxComplaint } from './codex-listener.ts';
@@ -18,6 +20,17 @@ export function codexTool(
     env: { ...env, PATH: path },
     ...(cwd !== undefined && { cwd }),
   });
+}
+
+/** A command of the user's own is not asked for its version, as it may take any call for work; unless it is to be a server. */
+export async function versionOf(
+  codex: CodexCommand,
+  env: NodeJS.ProcessEnv,
+  { backend }: Pick<RunOptions, 'backend'>,
+): Promise<string> {
+  if (!codex.isCodex && backend !== 'app-server') return codex.launcher;
+  const { stdout } = await runTool(codex.command, ['--version'], { timeoutMs: 10_000, env });
+  return headline(stdout, 60) || codex.launcher;
 }
 
 /** What Codex itself says of its sandbox here; `unclear` for a version that does not know the question, or no answer. */

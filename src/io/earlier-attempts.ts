@@ -9,6 +9,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { isClaimId, MOST_ATTEMPTS, newClaimId, type ClaimId } from '../core/claim.ts';
 import { EnvironmentError, isErrno, isStorageError } from '../core/errors.ts';
 import { markerOf, PRIVATE_DIRECTORY } from '../core/task.ts';
+import { threadIn } from './app-server.ts';
 import { CodexListener } from './codex-listener.ts';
 import {
   inTurns,
@@ -112,7 +113,10 @@ export async function readVerifyOutput(
   return end?.bytes.toString('utf8').replace(/^\ufffd+/, '') ?? '';
 }
 
-/** Codex's thread, as an attempt heard of it: `thread.started` is the first that Codex prints. `undefined` when nobody knows. */
+/** App-server says much before it says which thread it has begun. */
+const FIRST_WORDS_BYTES = 65_536;
+
+/** Codex's thread, as an attempt heard of it: among the first that Codex prints. `undefined` when nobody knows. */
 export async function readThread(
   files: Files,
   directory: TaskDirectory,
@@ -122,7 +126,7 @@ export async function readThread(
   let file: SmallFile;
   try {
     await mustNotLeadAway(files, folder);
-    file = await readSmall(files, `${folder}/${rawName(task, attempt, claim, 'jsonl')}`, 4_096);
+    file = await readSmall(files, `${folder}/${rawName(task, attempt, claim, 'jsonl')}`, FIRST_WORDS_BYTES);
   } catch (error) {
     if (error instanceof EnvironmentError || isStorageError(error) || isErrno(error, 'ENOENT', 'ENOTDIR'))
       return undefined; // it must not hold up what is put right after a dead owner
@@ -132,7 +136,8 @@ export async function readThread(
   const heard = new CodexListener();
   const lines = file.bytes.toString('utf8').split('\n').slice(0, -1);
   for (const line of lines) heard.line(line);
-  return isThreadId(heard.threadId) ? heard.threadId : undefined;
+  const thread = heard.threadId ?? lines.map(threadIn).find((found) => found !== undefined);
+  return isThreadId(thread) ? thread : undefined;
 }
 
 function parseEnded(name: string): (EndedAttempt & { readonly hash: string }) | undefined {

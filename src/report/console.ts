@@ -165,7 +165,14 @@ class ConsoleReporter {
     else this.#ifVerbose(this.#paint.dim(`· ${level} at once, of ${of}`));
   }
 
-  #started({ options, codex, total, states, refused }: Extract<RunEvent, { kind: 'run-started' }>): void {
+  #started({
+    options,
+    codex,
+    how,
+    total,
+    states,
+    refused,
+  }: Extract<RunEvent, { kind: 'run-started' }>): void {
     const { bold, dim, yellow } = this.#paint;
     this.#run = options;
     const counts = [
@@ -185,9 +192,12 @@ class ConsoleReporter {
     );
     const rules = describeRules(options);
     if (rules !== '') this.#unlessQuiet(dim(rules));
-    if (options.approval !== 'never' && !options.dryRun)
+    if (how?.note !== undefined) this.#unlessQuiet(dim(printable(how.note)));
+    if (how && how.policy !== 'never')
       this.#unlessQuiet(
-        dim(`approval ${options.approval}: codex exec cannot ask a human, so approval requests are declined`),
+        dim(
+          `approval ${options.approval}: agents ask before they do more; codex-worker approvals shows what`,
+        ),
       );
     if (options.config) this.#unlessQuiet(dim(`settings: ${configNote(options.config)}`));
     // `07:30` may have been meant for today, and be tomorrow's.

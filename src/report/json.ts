@@ -67,6 +67,7 @@ function fieldsOf(event: RunEvent): object {
       return {
         run: event.run,
         codex: event.codex,
+        how: event.how,
         total: event.total,
         states: event.states,
         refused: event.refused.map(refusalFields),

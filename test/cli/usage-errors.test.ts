@@ -50,7 +50,7 @@ const MISTAKES: readonly Mistake[] = [
   {
     name: 'an unknown approval policy',
     args: ['-a', 'nevr'],
-    says: '--approval: got "nevr"; allowed are never, on-request, on-failure, untrusted',
+    says: '--approval: got "nevr"; allowed are never, on-request, untrusted, on-failure',
     hint: 'did you mean never?',
   },
   {

@@ -38,7 +38,7 @@ test('a word that is not allowed is answered with those that are, and the one th
   assert.deepEqual(
     complaint(() => oneOf('--approval', 'zzz', APPROVALS)),
     {
-      message: '--approval: got "zzz"; allowed are never, on-request, on-failure, untrusted',
+      message: '--approval: got "zzz"; allowed are never, on-request, untrusted, on-failure',
       hint: undefined,
     },
   );

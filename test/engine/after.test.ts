@@ -90,6 +90,7 @@ async function play(
     options,
     codex: { command: 'codex', launcher: 'codex', isCodex: true },
     codexVersion: '',
+    how: { backend: 'exec', policy: 'never' },
     by: 'test',
     tasks,
     refused: [],

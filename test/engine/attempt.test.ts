@@ -43,6 +43,8 @@ function attemptWith(
     directory: taskDirectory(path),
     codex: { command, launcher: command, isCodex: false },
     codexVersion: 'agent',
+    backend: 'exec',
+    policy: 'never',
     settings: { mode: 'read-only', model: 'a-model', workingDirectory: path, codexConfig: [] },
     retries: 0,
     by: 'a test',

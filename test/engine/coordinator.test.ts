@@ -50,6 +50,7 @@ function makeRun(
     options: options(concurrency),
     codex: { command: 'codex', launcher: 'codex', isCodex: true },
     codexVersion: '',
+    how: { backend: 'exec', policy: 'never' },
     by: 'test',
     tasks: made,
     refused: [],

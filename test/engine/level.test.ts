@@ -20,9 +20,9 @@ const limited = (which: 'limited' | 'rate-limited'): Outcome => ({
   reason: { kind: 'limited', limit: { class: which, message: '' } },
 });
 
-function makeLevel(asked: number) {
+function makeLevel(asked: number, maxWaiting = 16) {
   const said: string[] = [];
-  const level = new Level(asked, (now, why) => void said.push(`${now} ${why}`));
+  const level = new Level(asked, (now, why) => void said.push(`${now} ${why}`), maxWaiting);
   /** Begins as many as there is room for at that moment. */
   const fill = (now = 0): Place[] => {
     const places: Place[] = [];
@@ -132,4 +132,31 @@ test('a person asks for more or fewer while it is on, and what the server bears 
   halved.level.ask(1);
   assert.deepEqual(halved.said, ['2 rate-limited', '2 asked', '1 asked']);
   assert.equal(halved.level.asked, 1);
+});
+
+test('an attempt that waits for a person leaves its place to another, and has it again before a new one', () => {
+  const { level, fill } = makeLevel(2);
+  const [first, second] = fill();
+  assert.ok(first && second);
+  assert.equal(level.leave(first), true);
+  assert.equal(fill().length, 1);
+  assert.equal(level.takeAgain(first), false); // two others are on
+  level.end(second, SUCCESS);
+  assert.equal(level.takeAgain(first), true);
+  assert.equal(level.takeAgain(first), true); // it has it already
+  assert.equal(fill().length, 0);
+});
+
+test('no more than so many wait without a place; the others keep theirs', () => {
+  const { level, fill } = makeLevel(1, 1);
+  const [first] = fill();
+  assert.ok(first);
+  assert.equal(level.leave(first), true);
+  const [second] = fill();
+  assert.ok(second);
+  assert.equal(level.leave(second), false);
+  assert.equal(fill().length, 0);
+  assert.equal(level.takeAgain(second), true);
+  level.end(first, SUCCESS); // it never had its place again
+  assert.equal(level.leave(second), true);
 });

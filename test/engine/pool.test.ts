@@ -229,6 +229,8 @@ function orderForNothing(directory: string): AttemptOrder {
     directory: { path: directory, id: '1:2', hardLinks: true, network: false },
     codex: { command: '/nowhere', launcher: '/nowhere', isCodex: false },
     codexVersion: 'none',
+    backend: 'exec',
+    policy: 'never',
     settings: { mode: 'read-only', model: 'inherit', workingDirectory: directory, codexConfig: [] },
     retries: 0,
     by: 'a test',

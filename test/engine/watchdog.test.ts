@@ -180,3 +180,23 @@ test('once it is stopped it ends nothing, and without a limit it never does', as
   await eventually('the control is ended', () => control.did.length === 2);
   assert.deepEqual([stopped.did, unlimited.did], [[], []]);
 });
+
+test('while a person is waited for no time of an attempt passes, neither its own nor its idle time', () => {
+  const { watch, pass } = watched({ idleTimeoutMs: MINUTE, timeoutMs: 10 * MINUTE });
+  assert.equal(pass(30_000), undefined);
+  watch.hold();
+  watch.hold(); // two questions
+  assert.equal(pass(60 * MINUTE), undefined);
+  watch.goOn();
+  assert.equal(pass(60 * MINUTE), undefined);
+  watch.goOn();
+  assert.equal(pass(29_000), undefined);
+  assert.equal(pass(2_000)?.why, 'idle');
+  const other = watched({ timeoutMs: 10 * MINUTE });
+  other.pass(9 * MINUTE);
+  other.watch.hold();
+  other.pass(60 * MINUTE);
+  other.watch.goOn();
+  assert.equal(other.pass(59_000), undefined);
+  assert.equal(other.pass(2_000)?.why, 'timed-out');
+});

@@ -138,9 +138,11 @@ describe('how much is said', () => {
     assert.equal(
       line(started(3)),
       '3 tasks · o4-mini · read-only · 4 at once · codex-cli 0.169.0\n' +
-        'approval on-request: codex exec cannot ask a human, so approval requests are declined\n',
+        'approval on-request: agents ask before they do more; codex-worker approvals shows what\n',
     );
-    assert.doesNotMatch(line(started(3, { approval: 'never' })), /approval/);
+    const declined = { backend: 'exec', policy: 'never', note: 'approval on-request: \u001b[2Jno' } as const;
+    assert.match(line({ ...started(3), how: declined }), /\napproval on-request: \\x1b\[2Jno\n/);
+    assert.doesNotMatch(line({ ...started(3), how: { backend: 'exec', policy: 'never' } }), /approval/);
   });
 
   test('the next line has what was chosen beyond that, and is left out where nothing was', () => {
@@ -300,7 +302,7 @@ describe('nothing that a task, a name or a model says reaches the terminal raw',
         ...started(1, { model: HOSTILE }),
         codex: HOSTILE,
         refused: [{ label: HOSTILE, why: HOSTILE }],
-      } as RunEvent,
+      },
     ];
     for (const event of [...events, ...more]) {
       const { out, err } = said([event], 'verbose');

@@ -15,6 +15,9 @@ const OPTIONS: RunOptions = {
   retries: 0,
   idleTimeoutMs: 15 * 60_000,
   approval: 'on-request',
+  backend: 'auto',
+  approvals: 'auto',
+  maxWaiting: 16,
   workingDirectory: '/work',
   retryFailed: true,
   rerunCompleted: false,
@@ -62,12 +65,19 @@ export function task(label: string): Task {
   return { directory: '/tasks', name: label, label };
 }
 
-export function started(total: number, options: Partial<RunOptions> = {}): RunEvent {
+export function started(
+  total: number,
+  options: Partial<RunOptions> = {},
+): Extract<RunEvent, { kind: 'run-started' }> {
   return {
     kind: 'run-started',
     run: 'r1',
     options: { ...OPTIONS, ...options },
     codex: 'codex-cli 0.169.0',
+    how:
+      options.approval === 'never'
+        ? { backend: 'exec', policy: 'never' }
+        : { backend: 'app-server', policy: 'on-request' },
     total,
     states: { pending: total, 'in-progress': 0, completed: 0, failed: 0 },
     refused: [],

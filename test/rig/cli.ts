@@ -28,6 +28,8 @@ import { startModelServer, type ModelServer, type ModelServerOptions } from './m
 /** Long, because the machine may be busy with other things; nothing waits for it that goes well. */
 export const PATIENCE_MS = 60_000;
 const LOOK_EVERY_MS = 25;
+/** For what agents must not be able to write: their sandbox lets them write in /tmp. Nothing is made there unless it is used. */
+const OUT_OF_REACH = '/var/tmp';
 /** In the environment of everything that a bench starts, directly or not: how its processes are found again. */
 const MARK = 'CODEX_WORKER_BENCH';
 
@@ -96,12 +98,13 @@ export interface Bench {
 export async function makeBench(t: Cleanup, env: NodeJS.ProcessEnv = {}): Promise<Bench> {
   assert.ok(existsSync(cli), `${cli} is not there: npm run build comes before the tests of the command line`);
   const scratch = await realpath(await mkdtemp(path.join(tmpdir(), 'codex-worker-bench-')));
+  const state = `${OUT_OF_REACH}/${path.basename(scratch)}`;
   const tasks = path.join(scratch, 'tasks');
   const bin = path.join(scratch, 'bin');
   await Promise.all([mkdir(tasks), mkdir(bin)]);
   await symlink(cli, path.join(bin, 'codex-worker')); // as npm installs it
   const started: RunningCli[] = [];
-  const inherited = withoutUsersSettings(process.env);
+  const inherited = { ...withoutUsersSettings(process.env), XDG_STATE_HOME: state };
   const inTasks = (name: string) => path.resolve(tasks, name);
 
   const seen = async () =>
@@ -121,7 +124,8 @@ export async function makeBench(t: Cleanup, env: NodeJS.ProcessEnv = {}): Promis
     const left = await whatStays(() => processesWith(scratch, /^/));
     for (const line of left) endIfThere(Number.parseInt(line, 10));
     await Promise.all(stillRunning.map((run) => run.ended()));
-    await rm(scratch, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    for (const directory of [scratch, state])
+      await rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     assert.deepEqual(left, [], 'processes that the test left behind');
   });
 

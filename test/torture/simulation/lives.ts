@@ -148,6 +148,8 @@ function orderFor(directory: TaskDirectory, prior: string | undefined): AttemptO
     directory,
     codex: { command: 'none', launcher: 'none', isCodex: true },
     codexVersion: '0',
+    backend: 'exec',
+    policy: 'never',
     settings: { mode: 'read-only', model: 'none', workingDirectory: directory.path, codexConfig: [] },
     retries: 1,
     by: 'codex-worker 1.0.0',
@@ -169,7 +171,20 @@ async function attempt(world: World, { directory, observer, agentEnd }: Scene, p
   const ports = { tell: () => {}, aborted: new AbortController().signal, env: {} };
   const source = prompt.source;
   const child = {} as GatedChild; // nobody asks it anything once it has ended
-  const running = { world, order, ports, history, startedAt: 0, source, thread: undefined, lock, log, child };
+  const message = prompt.bytes;
+  const running = {
+    world,
+    order,
+    ports,
+    history,
+    startedAt: 0,
+    source,
+    thread: undefined,
+    message,
+    lock,
+    log,
+    child,
+  };
   try {
     if (await lookAgain(running)) {
       await settle(world, { directory, task: order.task.name, claim: order.claim, role: 'owner' });

@@ -1,0 +1,224 @@
+/**
+ * The questions of one attempt, from the moment that its agent asks to the answer that it is told. They are files, so that
+ * they can be read and answered in any terminal; whose answer counts is decided once, by the name of a file (io/answer-file.ts).
+ *
+ * While one is open, the clocks of the attempt stand still and its place is free for another. A question that is no longer
+ * needed, since the attempt ends, is answered by us: from then on nobody else can, and nobody thinks that he had.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { hostname, userInfo } from 'node:os';
+import { isStorageError } from '../core/errors.ts';
+import { answerNote } from '../core/answer-note.ts';
+import { DECISIONS, digestOf, type Answer, type Question } from '../core/question.ts';
+import { questionHeadline, questionText } from '../core/question-text.ts';
+import { giveAnswer, readAnswer, removeAnswers } from '../io/answer-file.ts';
+import type { AppServer, RequestId, ServerQuestion } from '../io/app-server.ts';
+import type { CodexListener } from '../io/codex-listener.ts';
+import { removeQuestion, writeNotice, writeQuestion } from '../io/question-file.ts';
+import { AwakeClock } from './awake-clock.ts';
+import type { Running } from './conclude.ts';
+import type { Watchdog } from './watchdog.ts';
+
+/** Between two looks for an answer, ms. */
+const LOOK_EVERY_MS = 250;
+/** More than anybody reads; what cannot be read cannot be approved. */
+const MOST_CHARACTERS = 1_048_576;
+
+interface Open {
+  readonly question: Question;
+  readonly digest: string;
+  readonly clock: AwakeClock;
+  /** Codex no longer needs an answer. */
+  isNeeded: boolean;
+}
+
+export class Questions {
+  /** Whose answer ended the turn. */
+  stoppedBy: Answer | undefined;
+  readonly #running: Running;
+  readonly #heard: CodexListener;
+  readonly #server: Pick<AppServer, 'decide'>;
+  readonly #watchdog: Pick<Watchdog, 'hold' | 'goOn'>;
+  readonly #open = new Map<RequestId, Open>();
+  readonly #attended = new Set<Promise<void>>();
+  #count = 0;
+  #hasPlace = true;
+  readonly #over = new AbortController();
+  #wake = new AbortController();
+  #failure: unknown;
+
+  constructor(
+    running: Running,
+    heard: CodexListener,
+    server: Pick<AppServer, 'decide'>,
+    watchdog: Pick<Watchdog, 'hold' | 'goOn'>,
+  ) {
+    this.#running = running;
+    this.#heard = heard;
+    this.#server = server;
+    this.#watchdog = watchdog;
+  }
+
+  /** Its agent asks, and goes on when there is an answer. */
+  ask(asked: ServerQuestion): void {
+    const { order, world, history } = this.#running;
+    const { id, ...what } = asked;
+    const question: Question = {
+      claim: order.claim,
+      n: ++this.#count,
+      task: order.task.name,
+      attempt: history.nextAttempt,
+      ...what,
+      at: world.now().getTime(),
+      offers: DECISIONS,
+    };
+    if (JSON.stringify(question).length > MOST_CHARACTERS || !order.answers) {
+      this.#heard.warn('declined: its agent asked for more than anybody could read');
+      return this.#server.decide(id, 'deny');
+    }
+    const open = {
+      question,
+      digest: digestOf(question),
+      clock: new AwakeClock(() => performance.now()),
+      isNeeded: true,
+    };
+    this.#open.set(id, open);
+    this.#watchdog.hold();
+    const attended = this.#attend(id, open)
+      .catch((error: unknown) => {
+        this.#failure ??= error;
+        void this.#running.child.end('storage');
+      })
+      .finally(() => {
+        this.#open.delete(id);
+        this.#watchdog.goOn();
+        this.#attended.delete(attended);
+      });
+    this.#attended.add(attended);
+  }
+
+  /** Codex has withdrawn it, or we have answered. */
+  settled(id: RequestId): void {
+    const open = this.#open.get(id);
+    if (!open) return;
+    open.isNeeded = false;
+    this.#look();
+  }
+
+  /** The attempt ends: what is open is withdrawn. Resolves when nothing of it is left to be seen. */
+  async close(): Promise<void> {
+    this.#over.abort();
+    this.#look();
+    while (this.#attended.size > 0) await Promise.all(this.#attended);
+    const { world, order } = this.#running;
+    if (this.#count > 0 && order.answers)
+      await removeAnswers(world.files, order.answers.folder, order.claim, this.#count);
+    if (this.#failure !== undefined && !isStorageError(this.#failure)) throw this.#failure;
+  }
+
+  async #attend(id: RequestId, open: Open): Promise<void> {
+    const { world, order, ports, log } = this.#running;
+    const { question, digest } = open;
+    await writeQuestion(world.files, order.directory, world.me, question);
+    await this.#notice();
+    log.entry({ kind: 'question', question, lines: this.#text(question) });
+    ports.tell({ kind: 'question', question, digest });
+    this.#leavePlace();
+    const answer = await this.#answerTo(open);
+    log.entry({ kind: 'answered', question, answer });
+    ports.tell({ kind: 'answered', question, answer });
+    await world.accounts?.append(order.directory, answerNote(question, answer));
+    await removeQuestion(world.files, order.directory, order.claim, question.n);
+    this.#open.delete(id);
+    await this.#notice();
+    if (!open.isNeeded || this.#isOver) return;
+    if (answer.decision === 'stop') this.stoppedBy = answer;
+    if (answer.decision === 'deny') this.#heard.warn(`declined: ${questionHeadline(question)}`);
+    await this.#takePlace();
+    this.#server.decide(id, answer.decision);
+  }
+
+  /** Somebody's, sooner or later; at last our own. */
+  async #answerTo(open: Open): Promise<Answer> {
+    const { world, order } = this.#running;
+    const { claim, answers } = order;
+    const folder = answers?.folder ?? '';
+    let waitedMs = 0;
+    for (;;) {
+      const answer = await readAnswer(world.files, folder, claim, open.question.n);
+      if (answer) return this.#asMeant(open, answer);
+      waitedMs = open.clock.read().awakeMs;
+      const isLate = answers?.timeoutMs !== undefined && waitedMs >= answers.timeoutMs;
+      if (!open.isNeeded || this.#isOver || isLate) {
+        const how = isLate && open.isNeeded && !this.#isOver ? 'timeout' : 'withdrawn';
+        await giveAnswer(world.files, folder, this.#ownAnswer(open, how));
+        continue; // somebody may have been faster
+      }
+      await sleep(LOOK_EVERY_MS, undefined, { signal: this.#wake.signal }).catch(() => {});
+    }
+  }
+
+  /** Who saw other words has not answered this question. */
+  #asMeant({ digest }: Open, answer: Answer): Answer {
+    if (answer.digest === digest) return answer;
+    this.#heard.warn(
+      'declined: the question that was answered is not the one that was asked; its file was changed',
+    );
+    return { ...answer, decision: 'deny' };
+  }
+
+  #ownAnswer({ question, digest }: Open, how: 'timeout' | 'withdrawn'): Answer {
+    const { world, order } = this.#running;
+    const by = { user: userInfo().username, host: hostname(), pid: process.pid };
+    return {
+      claim: order.claim,
+      n: question.n,
+      digest,
+      decision: 'deny',
+      how,
+      by,
+      at: world.now().getTime(),
+    };
+  }
+
+  async #notice(): Promise<void> {
+    const { world, order } = this.#running;
+    const { directory, task } = order;
+    const open = [...this.#open.values()].map(({ question }) => question);
+    const text = open.map((question) => this.#text(question).join('\n'));
+    await writeNotice(
+      world.files,
+      directory,
+      world.me,
+      task.name,
+      text.length > 0 ? `${text.join('\n\n')}\n` : undefined,
+    );
+  }
+
+  #text(question: Question): string[] {
+    const { world, order } = this.#running;
+    return questionText(question, world.now().getTime(), { path: order.task.label });
+  }
+
+  #leavePlace(): void {
+    if (!this.#hasPlace) return;
+    this.#hasPlace = false;
+    this.#running.ports.tell({ kind: 'place', is: 'left' });
+  }
+
+  /** Resolves when it may go on; or when the attempt ends, and it does not matter any more. */
+  async #takePlace(): Promise<void> {
+    if (this.#hasPlace) return;
+    this.#hasPlace = true;
+    await this.#running.ports.takePlace?.(this.#over.signal);
+  }
+
+  get #isOver(): boolean {
+    return this.#over.signal.aborted;
+  }
+
+  #look(): void {
+    this.#wake.abort();
+    if (!this.#isOver) this.#wake = new AbortController();
+  }
+}
