@@ -1,5 +1,7 @@
 /** What each command does, from its arguments to its exit code: the values checked, the work done, the report shown. */
 import { resolve } from 'node:path';
+import { answer, openAnswering, refuseAgents } from './commands/answer.ts';
+import { approvals, watchApprovals } from './commands/approvals.ts';
 import { clean, type Confirm } from './commands/clean.ts';
 import { complete } from './commands/complete.ts';
 import { configFileFor } from './commands/config-file.ts';
@@ -16,6 +18,7 @@ import { refuseUnverified, retryTasks } from './commands/retry.ts';
 import { run } from './commands/run.ts';
 import { status, type StatusRequest } from './commands/status.ts';
 import { watchStatus } from './commands/watch-status.ts';
+import { answerOptions, approvalsOptions } from './core/answer-requests.ts';
 import { COMMANDS } from './core/command-table.ts';
 import { SHELLS } from './core/completions.ts';
 import { configReport } from './core/effective.ts';
@@ -44,6 +47,8 @@ import {
 } from './core/requests.ts';
 import { typedLine } from './core/shell-words.ts';
 import { namedFrom, whereIs, type Settings } from './core/sources.ts';
+import { AnswerByKeys } from './report/answer-by-keys.ts';
+import { approvalsJson, approvalsText, linesOf, outcomeText, titleOf } from './report/approvals.ts';
 import { completionScript, completionText } from './report/completion.ts';
 import { configJson, configText } from './report/config.ts';
 import { confirm, confirmFullAccess } from './report/confirm.ts';
@@ -159,6 +164,33 @@ export const ACTIONS: Actions = {
     terminal.out(resumedText(report, paint));
     return 0;
   },
+
+  async approvals(typed) {
+    const invocation = await located(typed);
+    const { paths, env, cwd } = invocation;
+    const { patterns: chosen, json, interactive } = approvalsOptions(invocation);
+    const request = { paths, patterns: chosen, cwd, env };
+    if (interactive) {
+      refuseAgents(env, 'approvals --interactive');
+      const terminal = openTerminal(env);
+      if (!terminal.canAsk)
+        throw new UsageError(
+          'approvals --interactive is answered by keys, and there is no terminal',
+          'codex-worker approvals shows what is asked, with the commands that answer it',
+        );
+      const desk = { look: await watchApprovals(request), ...openAnswering(env) };
+      return new AnswerByKeys(terminal, createPaint(terminal.errColours), desk).run();
+    }
+    const report = await approvals(request);
+    const { terminal, paint } = openPainted(env);
+    const { columns } = terminal.outSize();
+    const now = new Date();
+    terminal.out(json ? approvalsJson(report, now) : approvalsText(report, { paint, now, columns }));
+    return 0;
+  },
+
+  approve: (invocation) => answerOne('approve', invocation),
+  deny: (invocation) => answerOne('deny', invocation),
 
   async clean(typed) {
     const invocation = await located(typed);
@@ -367,6 +399,25 @@ async function needTerminal(env: NodeJS.ProcessEnv, what: string, option: string
     `${what} asks first, and there is no terminal to ask on`,
     `${option} skips the question`,
   );
+}
+
+async function answerOne(verb: 'approve' | 'deny', { paths, bag, env, cwd }: Invocation): Promise<number> {
+  const options = answerOptions(verb, paths, bag);
+  const { terminal, paint } = openPainted(env);
+  const outcome = await answer({ ...options, cwd, env }, async (asked) => {
+    await needTerminal(env, `${verb} without --question`, '--yes');
+    const view = {
+      paint: createPaint(terminal.errColours),
+      now: new Date(),
+      columns: terminal.columns(),
+      byKey: true as const,
+    };
+    terminal.err(`${[titleOf(asked, view.paint), '', ...linesOf(asked, view), ''].join('\n')}\n`);
+    return confirm(options.decision === 'approve' ? 'Approve it?' : 'Approve it for this session?');
+  });
+  const isGiven = outcome.kind === 'answered' && outcome.result.kind === 'given';
+  (isGiven ? terminal.out : terminal.err)(outcomeText(outcome, options.decision, paint));
+  return isGiven ? 0 : outcome.kind === 'several' ? 2 : 1;
 }
 
 async function showStatusChanges(

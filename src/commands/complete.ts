@@ -9,18 +9,24 @@ import { COMMAND_TABLE, COMMANDS, type CommandName, type OptionRow } from '../co
 import { SHELLS, type Completions, type Offer } from '../core/completions.ts';
 import { DEFAULT_MODEL } from '../core/options.ts';
 import { printable } from '../core/printable.ts';
+import { idOf } from '../core/question.ts';
+import { questionHeadline } from '../core/question-text.ts';
 import { Marks, stateOf } from '../core/task.ts';
 import { listIfThere, realFiles } from '../io/files.ts';
+import { completeAsking } from './approvals.ts';
 import { completeTask } from './task-names.ts';
 
 /** Where the values of an option are found, by what `--help` calls them; what is not here is the user's own to think of. */
-const VALUES: Readonly<Record<string, readonly string[] | 'files' | 'directories' | 'tasks in progress'>> = {
+const VALUES: Readonly<
+  Record<string, readonly string[] | 'files' | 'directories' | 'tasks in progress' | 'questions'>
+> = {
   '<name>': [DEFAULT_MODEL, 'inherit'],
   '<dir>': 'directories',
   '<file>': 'files',
   '<command>': 'files',
   '<url|command>': ['bell'],
   '<task>': 'tasks in progress',
+  '<id>': 'questions',
 };
 
 /** A directory may hold 100,000 tasks, and nobody reads a longer list. */
@@ -37,6 +43,8 @@ export async function complete(words: readonly string[], cwd: string): Promise<C
   if (asked) return valuesOf(asked, current, paths, cwd);
   if (current.startsWith('-') && !isOver) return { offers, shellAdds: 'nothing' };
   if (command === 'logs' && before.includes(command)) return logsOf(current, cwd);
+  if (command === 'approve' || command === 'deny')
+    if (before.includes(command)) return paths.length === 0 ? tasksThatAsk(current, cwd) : NOTHING_MORE;
   const tasks = command === 'retry' ? await tasksIn('failed', current, [], cwd) : [];
   return {
     offers: [...offers, ...tasks.map((value) => ({ value, description: '' }))],
@@ -44,6 +52,7 @@ export async function complete(words: readonly string[], cwd: string): Promise<C
   };
 }
 
+const NOTHING_MORE: Completions = { offers: [], shellAdds: 'nothing' };
 const NOTHING = { offers: [], asked: undefined } as const;
 
 const specsOf = (name: CommandName) =>
@@ -113,6 +122,7 @@ async function valuesOf(
   const typed = current.slice(inline.length);
   const values = row.values ?? VALUES[/<.+>/.exec(row.flags)?.[0] ?? ''] ?? [];
   if (values === 'files' || values === 'directories') return { offers: [], shellAdds: values };
+  if (values === 'questions') return questionsOf(inline, paths[0], cwd);
   const names = values === 'tasks in progress' ? await tasksIn('in-progress', typed, paths, cwd) : values;
   const offers = names
     .filter((name) => name.startsWith(typed))
@@ -126,6 +136,30 @@ async function logsOf(typed: string, cwd: string): Promise<Completions> {
   const offers = few(tasks.filter((task) => printable(task) === task));
   return { offers: offers.map((value) => ({ value, description: '' })), shellAdds: 'directories' };
 }
+
+/** With what they ask. */
+async function tasksThatAsk(typed: string, cwd: string): Promise<Completions> {
+  const asked = new Map<string, string>();
+  for (const { task, question } of await completeAsking(typed, cwd).catch(() => []))
+    if (task.label.startsWith(typed) && printable(task.label) === task.label)
+      asked.set(task.label, questionHeadline(question, SHOWN_OF_A_QUESTION));
+  const offers = few([...asked.keys()]).map((value) => ({ value, description: asked.get(value) ?? '' }));
+  return { offers, shellAdds: 'directories' };
+}
+
+/** What stands beside the questions of a task that was typed already; behind its name, or the beginning of it. */
+async function questionsOf(inline: string, task: string | undefined, cwd: string): Promise<Completions> {
+  const asking = task === undefined ? [] : await completeAsking(task, cwd).catch(() => []);
+  const offers = asking
+    .filter(({ task: { label } }) => label === task || label.replace(/\.[^./]*$/, '') === task)
+    .map(({ question }) => ({
+      value: inline + idOf(question),
+      description: questionHeadline(question, SHOWN_OF_A_QUESTION),
+    }));
+  return { offers: offers.slice(0, MOST_NAMES), shellAdds: 'nothing' };
+}
+
+const SHOWN_OF_A_QUESTION = 60;
 
 /** The tasks in one state, as commands take them: `tasks/fix.md` says where to look, as a path beside it does. */
 async function tasksIn(

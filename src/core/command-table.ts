@@ -11,6 +11,9 @@ export const COMMANDS = [
   'report',
   'pause',
   'resume',
+  'approvals',
+  'approve',
+  'deny',
   'clean',
   'reset',
   'config',
@@ -248,6 +251,68 @@ const RESUME: CommandRow = {
   ],
 };
 
+const QUESTION: OptionRow = {
+  flags: '--question <id>',
+  description: 'This one, by the six digits beside it',
+  default: 'the only one that is open',
+};
+
+const APPROVALS: CommandRow = {
+  usage: 'approvals [paths…] [options]',
+  summary:
+    'Show what agents ask before they go on, each with the commands that answer it. Reads only, but for --interactive.',
+  takesPaths: true,
+  options: [
+    PATTERN,
+    ...CONFIG_FILE,
+    {
+      flags: '--interactive',
+      description: 'One question after another, also those that come, answered by a key; on a terminal',
+    },
+    { flags: '--json', description: 'Print everything as one JSON document; docs/json.md has its fields' },
+  ],
+  examples: [
+    'codex-worker approvals                               what is asked in the current directory',
+    'codex-worker approvals tasks/ --interactive          answer it by keys, and wait for more',
+    "codex-worker approvals --json | jq -r '.questions[].commands.deny'",
+  ],
+};
+
+const APPROVE: CommandRow = {
+  usage: 'approve <task> [options]',
+  summary:
+    'Let an agent do what it asks. On a terminal all of it is shown first. 0: it was approved; 1: too late, or answered already.',
+  takesPaths: false,
+  argument: 'task',
+  options: [
+    { flags: '--session', description: 'And the same again without asking, until its session ends' },
+    QUESTION,
+    { flags: '-y, --yes', description: 'Do not show it and ask' },
+  ],
+  examples: [
+    'codex-worker approve fix-auth.md                     what fix-auth.md asks, after a look at it',
+    'codex-worker approve fix-auth --question 4f2a91      this question and no other',
+    'codex-worker approve fix-auth.md --session           and the same again in its session',
+  ],
+};
+
+const DENY: CommandRow = {
+  usage: 'deny <task> [options]',
+  summary:
+    'Refuse what an agent asks: it is told so, and goes on without. 0: it was denied; 1: too late, or answered already.',
+  takesPaths: false,
+  argument: 'task',
+  options: [
+    { flags: '--stop', description: 'And end its attempt: the task has failed, and is not tried again' },
+    QUESTION,
+  ],
+  examples: [
+    'codex-worker deny fix-auth.md                        the agent looks for another way',
+    'codex-worker deny fix-auth.md --stop                 it does not',
+    'codex-worker deny tasks/fix-auth.md --question 4f2a91',
+  ],
+};
+
 const CLEAN: CommandRow = {
   usage: 'clean [paths…] [options]',
   summary: 'Put right what dead workers left behind. A task that a living worker holds is left alone.',
@@ -343,6 +408,9 @@ export const COMMAND_TABLE: Readonly<Record<CommandName, CommandRow>> = {
   report: REPORT,
   pause: PAUSE,
   resume: RESUME,
+  approvals: APPROVALS,
+  approve: APPROVE,
+  deny: DENY,
   clean: CLEAN,
   reset: RESET,
   config: CONFIG,

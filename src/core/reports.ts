@@ -4,6 +4,7 @@ import type { AgentMode } from './options.ts';
 import type { AnswerCounts } from './answer-counts.ts';
 import type { Pause } from './pause.ts';
 import type { RateLimits } from './rate-limits.ts';
+import type { Answer, Question } from './question.ts';
 import type { RunSpending, Spent } from './spending.ts';
 import type { Refusal, Task, TaskState } from './task.ts';
 
@@ -163,3 +164,34 @@ export interface DoctorCheck {
 export interface DoctorReport {
   readonly checks: readonly DoctorCheck[];
 }
+
+/** A question that somebody waits with. */
+export interface OpenQuestion {
+  readonly task: Task;
+  readonly question: Question;
+}
+
+export interface ApprovalsReport {
+  /** Oldest first. */
+  readonly open: readonly OpenQuestion[];
+  /** Tasks whose worker died while it asked: nobody hears an answer, and the next run goes on with them. */
+  readonly unheard: readonly Task[];
+}
+
+/** What became of an answer: only `given` is one. */
+export type AnswerResult =
+  /** `elsewhere` is the host of the run, where that is another: it hears of it only in the same home directory. */
+  | { readonly kind: 'given'; readonly answer: Answer; readonly elsewhere?: string }
+  /** Somebody, or the run itself, was faster; `by` is absent where what stands there is no answer, at `path`. */
+  | { readonly kind: 'taken'; readonly by: Answer | undefined; readonly path: string }
+  /** Nobody waits for it any more: its attempt has ended, or its worker is dead. */
+  | { readonly kind: 'late'; readonly why: 'over' | 'dead' };
+
+/** What became of `approve` or `deny`. */
+export type AnswerOutcome =
+  | { readonly kind: 'answered'; readonly asked: OpenQuestion; readonly result: AnswerResult }
+  /** Nobody can know which is meant. */
+  | { readonly kind: 'several'; readonly open: readonly OpenQuestion[] }
+  /** There is nothing to answer; `why` completes "<task> …". */
+  | { readonly kind: 'nothing-asked'; readonly task: Task; readonly why: string }
+  | { readonly kind: 'not-confirmed' };

@@ -124,18 +124,13 @@ async function listQuestions(files: Files, directory: Place): Promise<readonly s
 }
 
 /**
- * The questions of the claims that `isOpen`, oldest first. Left out is what is no question, or says that it is another
- * than its name does. That the lock of its task still holds its claim is for the caller to ask.
+ * What is asked here, oldest first. Left out is what is no question, or says that it is another than its name does. That the
+ * lock of its task still holds its claim is for the caller to ask.
  */
-export async function readQuestions(
-  files: Files,
-  directory: Place,
-  isOpen: (claim: ClaimId) => boolean = () => true,
-): Promise<Question[]> {
+export async function readQuestions(files: Files, directory: Place): Promise<Question[]> {
   const questions: Question[] = [];
   let room = MOST_BYTES_OF_ALL;
-  for (const [claim, names] of await questionNames(files, directory)) {
-    if (!isOpen(claim)) continue;
+  for (const names of (await questionNames(files, directory)).values()) {
     for (const name of names) {
       const file = await readSmall(files, `${folderOf(directory)}/${name}`, Math.min(MOST_BYTES, room) + 1);
       if (file.kind !== 'read') continue;

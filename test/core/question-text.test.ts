@@ -191,3 +191,9 @@ test('a line that is not exactly the call of a shell is shown as it is', () => {
   ])
     assert.equal(shellCall(line), undefined, line);
 });
+
+test('where it is answered by keys no command is proposed', () => {
+  const asked = question('make');
+  assert.doesNotMatch(questionText(asked, AT, {}).join('\n'), /codex-worker|To approve/);
+  assert.match(questionText(asked, AT, {}).join('\n'), /│ make/);
+});
