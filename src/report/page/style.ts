@@ -4,13 +4,13 @@ export const STYLE = `
   color-scheme: light dark;
   --page: #f5f6f8; --card: #ffffff; --line: #e3e6eb; --text: #1c2128; --soft: #5d6673; --faint: #8b94a1; --code: #f1f3f6;
   --completed: #2f9e63; --failed: #d5433e; --retry: #e09a1a; --given-back: #8596ab; --died: #8a5cd6; --running: #2f7fd6;
-  --pending: #c3cad4; --pause: #e09a1a; --asked: #0b8f93; --accent: #3b6fd4; --shadow: 0 1px 2px rgb(20 30 50 / 6%);
+  --pending: #c3cad4; --pause: #e09a1a; --asked: #c2378f; --accent: #3b6fd4; --shadow: 0 1px 2px rgb(20 30 50 / 6%);
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #0e1116; --card: #161b22; --line: #262d37; --text: #e3e8ef; --soft: #9aa5b3; --faint: #6d7886; --code: #0f141a;
     --completed: #3fb573; --failed: #ec6660; --retry: #e6ad45; --given-back: #7385a0; --died: #a680ea; --running: #5aa2f0;
-    --pending: #3b4553; --pause: #e6ad45; --asked: #4fd1cb; --accent: #7fa7f5; --shadow: none;
+    --pending: #3b4553; --pause: #e6ad45; --asked: #f08cc8; --accent: #7fa7f5; --shadow: none;
   }
 }
 * { box-sizing: border-box; }
@@ -142,6 +142,8 @@ footer { margin-top: 24px; font-size: 12.5px; color: var(--faint); }
   .minor { display: none; }
   h2 small { display: block; margin: 2px 0 0; }
   td:nth-child(n + 5) { display: none; }
+  .questions td { display: block; padding: 0; }
+  .questions tr { display: block; margin-bottom: 8px; }
   .task > summary { flex-wrap: wrap; row-gap: 0; }
   .task .name { flex-basis: calc(100% - 40px); }
   .task .facts { margin-left: 19px; }
