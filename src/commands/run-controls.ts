@@ -5,6 +5,7 @@ import type { RunEvent } from '../core/event.ts';
 import type { Coordinator } from '../engine/coordinator.ts';
 import type { Drain } from '../engine/drain.ts';
 import type { Pauses } from '../engine/pauses.ts';
+import { openAnswering } from './answer.ts';
 import { mostAtOnce } from './open-files.ts';
 
 interface Run {
@@ -12,10 +13,11 @@ interface Run {
   readonly drain: Pick<Drain, 'begin'>;
   readonly pauses: Pick<Pauses, 'toggleByHand'>;
   readonly emit: (event: RunEvent) => void;
+  readonly env: NodeJS.ProcessEnv;
 }
 
 /** What cannot be done is said, and the run goes on as it was. */
-export function controlsOf({ coordinator, drain, pauses, emit }: Run): Controls {
+export function controlsOf({ coordinator, drain, pauses, emit, env }: Run): Controls {
   let isToggling = false;
   return {
     drain: () => drain.begin(),
@@ -36,6 +38,15 @@ export function controlsOf({ coordinator, drain, pauses, emit }: Run): Controls 
           emit({ kind: 'notice', message: error.message });
         })
         .finally(() => (isToggling = false));
+    },
+    answer: (task, question, decision) => {
+      // Where somebody else was faster, the event that follows says who.
+      void openAnswering(env)
+        .give({ task, question }, decision)
+        .catch((error: unknown) => {
+          if (!(error instanceof EnvironmentError)) throw error;
+          emit({ kind: 'notice', message: error.message });
+        });
     },
   };
 }

@@ -236,7 +236,7 @@ async function drainTasks(
       return outcome;
     },
   });
-  takeControls(controlsOf({ coordinator, drain, pauses, emit }));
+  takeControls(controlsOf({ coordinator, drain, pauses, emit, env: request.env }));
   using _clock = whenItIs(world, options.stopAt, () => coordinator.endDispatch(TIME_UP));
   ceilings.watch(
     (why) => coordinator.endDispatch(why),

@@ -6,12 +6,12 @@
  * needed, since the attempt ends, is answered by us: from then on nobody else can, and nobody thinks that he had.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hostname, userInfo } from 'node:os';
 import { isStorageError } from '../core/errors.ts';
 import { answerNote } from '../core/answer-note.ts';
 import { DECISIONS, digestOf, type Answer, type Question } from '../core/question.ts';
 import { questionHeadline, questionText } from '../core/question-text.ts';
 import { giveAnswer, readAnswer, removeAnswers } from '../io/answer-file.ts';
+import { thisAnswerer } from '../io/answerer.ts';
 import type { AppServer, RequestId, ServerQuestion } from '../io/app-server.ts';
 import type { CodexListener } from '../io/codex-listener.ts';
 import { removeQuestion, writeNotice, writeQuestion } from '../io/question-file.ts';
@@ -169,14 +169,13 @@ export class Questions {
 
   #ownAnswer({ question, digest }: Open, how: 'timeout' | 'withdrawn'): Answer {
     const { world, order } = this.#running;
-    const by = { user: userInfo().username, host: hostname(), pid: process.pid };
     return {
       claim: order.claim,
       n: question.n,
       digest,
       decision: 'deny',
       how,
-      by,
+      by: thisAnswerer(world.me),
       at: world.now().getTime(),
     };
   }
