@@ -47,8 +47,8 @@ interface Shown {
   readonly asked: OpenQuestion;
   /** Rows of the terminal that are not shown yet. */
   rest: readonly string[];
-  /** When it came up, and when its last page did, ms. */
-  readonly since: number;
+  /** Since when it could be read without a key being pressed, and its last page, ms. */
+  since: number;
   pageSince: number;
 }
 
@@ -142,9 +142,12 @@ export class AnswerByKeys {
     const shown = this.#shown;
     if (meaning === undefined || !shown) return;
     const now = performance.now();
-    if (now - shown.since < UNREAD_MS) return;
+    const [isNew, isNewPage] = [now - shown.since < UNREAD_MS, now - shown.pageSince < UNREAD_MS];
+    // A key that is held down has to be let go of: else it would answer one question after another.
+    if (isNew) shown.since = now;
+    if (isNew) return;
     const isYes = meaning === 'approve' || meaning === 'approve-session';
-    if (isYes && (shown.rest.length > 0 || now - shown.pageSince < UNREAD_MS)) return;
+    if (isYes && (shown.rest.length > 0 || isNewPage)) return;
     if (meaning === 'more') return this.#turnPage();
     this.#typed.push(meaning);
     this.#wake();

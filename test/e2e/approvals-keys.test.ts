@@ -111,10 +111,11 @@ test('a key that is pressed as a question comes up was not meant for it', { skip
   assert.equal(await answerTo(first), undefined);
   screen.press('yyyy'); // held down
   await screen.until('the first is approved', () => answerTo(first));
-  for (let i = 0; i < 5; i++) {
-    screen.press('y');
+  for (let i = 0; i < 30; i++) {
+    screen.press('y'); // still held, for longer than it takes to read
     await sleep(60);
   }
+  assert.equal(await answerTo(second), undefined);
   await comesUp(screen, second);
   assert.equal(await answerTo(second), undefined);
   screen.press('no\r'); // typed for something else
@@ -122,6 +123,13 @@ test('a key that is pressed as a question comes up was not meant for it', { skip
   assert.equal(await answerTo(second), undefined);
   screen.press('y');
   await screen.until('the second is approved', () => answerTo(second));
+  const third = await ask('c.md', run('echo c'));
+  await shows(screen, new RegExp(`\\(${idOf(third)}\\)`));
+  for (let i = 0; i < 30; i++) {
+    screen.press('n');
+    await sleep(60);
+  }
+  assert.equal(await answerTo(third), undefined);
   screen.press('q');
   assert.equal(await screen.ended(), 0);
 });

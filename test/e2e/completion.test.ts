@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, test, type TestContext } from 'node:test';
 import { script } from '@bomb.sh/tab';
 import { spawn } from '@lydell/node-pty';
+import { idOf } from '../../src/core/question.ts';
+import { makeAsking } from '../rig/asking.ts';
 import { makeBench, type Bench } from '../rig/cli.ts';
 
 /** What would be executed by a shell that evaluates it, or is quoted by one that does not. */
@@ -163,4 +165,31 @@ test('of 10,000 tasks 200 are offered, which begin as all do', async (t) => {
   assert.equal(offered.length, 200);
   // What they all begin with is `task-0`, as of all 10,000: no shell completes a digit too many.
   assert.deepEqual([offered[0], offered.at(-1)], ['task-00000.md\t', 'task-09999.md\t']);
+});
+
+test('approve and deny take the tasks that ask something, and the digits of what they ask', async (t) => {
+  const { ask, bench } = await makeAsking(t);
+  await bench.write('pending.md', 'Do it.\n');
+  const name = '$(touch canary).md';
+  const [first, second] = [await ask(name), await ask(name, { reason: 'another' })];
+  await ask('fix.md');
+  const offered = async (...words: string[]) => {
+    const { stdout } = await bench.run(['complete', 'zsh', '--', ...words]);
+    return stdout.split('\n').flatMap((line) => (line.includes('\t') ? [line.split('\t')] : []));
+  };
+  assert.deepEqual(await offered('approve', ''), [
+    [name, 'run: rm -rf build'],
+    ['fix.md', 'run: rm -rf build'],
+  ]);
+  assert.deepEqual(await offered('deny', '--stop', 'f'), [['fix.md', 'run: rm -rf build']]);
+  assert.deepEqual(await offered('deny', 'fix.md', ''), []);
+  const ids = [idOf(first), idOf(second)].toSorted();
+  const asked = await offered('approve', name, '--question', '');
+  assert.deepEqual(asked.map(([id]) => id).toSorted(), ids);
+  assert.deepEqual(
+    (await offered('approve', '$(touch canary)', '--question=')).map(([value]) => value).toSorted(),
+    ids.map((id) => `--question=${id}`),
+  );
+  assert.deepEqual(await offered('approve', 'nowhere.md', '--question', ''), []);
+  assert.ok(!(await bench.ls()).includes('canary'));
 });
