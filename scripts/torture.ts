@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { seeded } from '../test/rig/random.ts';
 import type { Violation } from '../test/rig/violation.ts';
-import type { Row } from '../test/torture/row.ts';
+import { BACKENDS, type Row } from '../test/torture/row.ts';
 import { again, isSound, renderFindings, type Finding, type Shortfalls } from '../test/torture/findings.ts';
 import type { RoundOrder, RoundReport } from '../test/torture/lane.ts';
 import { rows } from '../test/torture/rows.ts';
@@ -30,6 +30,7 @@ const USAGE = `npm run torture -- [options]
 
   --minutes M      how long, the controls included; every row runs at least once (default 5)
   --seed S         of everything random; printed, and with each violation (default: a new one)
+  --backend B      how the agents are spoken to: exec (default) or app-server; rows without any are then left out
   --only a,b       these rows only; npm run torture -- --list names them
   --round N        begin with this round: rows that go through everything count their rounds (default 0)
   --controls no    leave the positive controls out, or "only" them (default yes)
@@ -44,6 +45,7 @@ function usageError(message: string): never {
 const options = {
   minutes: { type: 'string', default: '5' },
   seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+  backend: { type: 'string', default: 'exec' },
   only: { type: 'string' },
   round: { type: 'string', default: '0' },
   lanes: { type: 'string', default: String(availableParallelism() + 1) },
@@ -81,11 +83,16 @@ const lanes = Number(values.lanes);
 if (!Number.isInteger(lanes) || lanes < 1)
   usageError(`--lanes ${values.lanes} is not a positive whole number`);
 if (!['yes', 'no', 'only'].includes(values.controls)) usageError(`--controls is yes, no or only`);
+const backend =
+  BACKENDS.find((one) => one === values.backend) ?? usageError(`--backend is exec or app-server`);
 const wanted = values.only?.split(',');
 for (const name of wanted ?? [])
   if (!rows.some((row) => row.name === name)) usageError(`there is no row ${name}; --list names them`);
 
-const selected = rows.filter((row) => wanted === undefined || wanted.includes(row.name));
+/** Where there is no agent, how it is spoken to changes nothing. */
+const selected = rows.filter((row) =>
+  wanted ? wanted.includes(row.name) : backend === 'exec' || row.isMadeUp !== true,
+);
 const startedAt = performance.now();
 const deadline = startedAt + minutes * 60_000;
 /** tmpfs: there are thousands of little directories to come, and what is measured is not the disk. */
@@ -177,6 +184,7 @@ async function oneRound(lane: Lane, number: number, row: Row, index: number, con
     under: path.join(under, `lane-${number}`),
     keepIn,
     long: minutes >= 30 && control === undefined,
+    backend,
     ...(control === undefined ? {} : { control }),
   };
   mkdirSync(order.under, { recursive: true });
@@ -209,7 +217,7 @@ async function runRounds(lane: Lane, number: number): Promise<void> {
     const index = firstRound + result.begin();
     const { report, order, ms } = await oneRound(lane, number, result.row, index);
     result.end(report, ms);
-    const where = { row: result.row.name, seed: order.seed, round: index };
+    const where = { row: result.row.name, seed: order.seed, round: index, backend };
     for (const violation of report.violations) {
       findings.push({ ...where, violation, kept: report.kept });
       say(`VIOLATION  ${where.row}: ${violation.kind}: ${violation.what}`);
@@ -218,7 +226,9 @@ async function runRounds(lane: Lane, number: number): Promise<void> {
   }
 }
 
-say(`seed ${seed}, ${minutes} minutes, ${lanes} lanes, ${runnable.length} of ${selected.length} rows`);
+say(
+  `seed ${seed}, ${backend}, ${minutes} minutes, ${lanes} lanes, ${runnable.length} of ${selected.length} rows`,
+);
 for (const { row, unavailable } of results.values())
   if (unavailable) say(`cannot run ${row.name}: ${unavailable}`);
 const controls = values.controls === 'no' ? [] : runnable.flatMap((row) => ControlResult.of(row));
@@ -255,6 +265,7 @@ function finish(): void {
     commit: commit(),
     date: new Date().toISOString().slice(0, 16).replace('T', ' '),
     seed,
+    backend,
     minutes: (performance.now() - startedAt) / 60_000,
   });
   console.log(`\n${table}`);
@@ -267,7 +278,7 @@ function finish(): void {
         ? []
         : runnable.filter((row) => results.get(row)?.counts().rounds === 0).map(({ name }) => name),
   };
-  console.log(renderFindings(findings, shortfalls, { seed }));
+  console.log(renderFindings(findings, shortfalls, { seed, backend }));
   if (values.report) writeFileSync(values.report, table);
   process.exitCode = isSound(findings, shortfalls) ? 0 : 1;
 }

@@ -97,6 +97,7 @@ function killOne() {
       if (!leaders.has(Number(pgid)) || condition === 'Z') continue;
       const command = real.readFileSync(`/proc/${pid}/cmdline`, 'latin1');
       const leads = pid === pgid;
+      if (!leads && command.includes('/fake-codex.sh\0')) continue; // the shell in which it works: as in processes.ts
       const isGate = command.includes('codex-worker-gate');
       members.push({ pid, kind: isGate ? (leads ? 'gate' : 'watcher') : leads ? 'codex' : 'command' });
     } catch {

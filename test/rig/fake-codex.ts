@@ -31,7 +31,8 @@ export interface FakeCodex {
   violations(options?: JudgeOptions): Promise<Violation[]>;
 }
 
-export async function makeFakeCodex(bench: Bench): Promise<FakeCodex> {
+/** `backend`: what the runs use it as; their own default if it is not said. */
+export async function makeFakeCodex(bench: Bench, backend?: 'exec' | 'app-server'): Promise<FakeCodex> {
   const directory = path.join(bench.scratch, 'fake');
   await mkdir(directory);
   await appendFile(path.join(directory, 'history'), '');
@@ -43,6 +44,7 @@ export async function makeFakeCodex(bench: Bench): Promise<FakeCodex> {
       CODEX_CMD: fileURLToPath(new URL('fake-codex.sh', import.meta.url)),
       FAKE_CODEX_DIR: directory,
       FAKE_CODEX_TASKS: bench.tasks,
+      ...(backend && { CODEX_WORKER_BACKEND: backend }),
     },
     task: async (name, words = '', id = name) => {
       const text = `${id} ${words}\n`;

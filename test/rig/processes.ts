@@ -10,6 +10,7 @@ import { carries } from '../../src/io/sweep.ts';
  *   codex       the leader of the group, once the gate is open
  *   command     what it started, in its group
  *   grandchild  what it started in a session of its own
+ * The shell in which the fake works while it listens as a server is none of these: no Codex could lose it and live.
  */
 export type PartKind = 'gate' | 'watcher' | 'codex' | 'command' | 'grandchild';
 
@@ -51,14 +52,15 @@ export function partsWith(entry: string): Part[] {
     const command = read(name, 'cmdline');
     if (!stat || !command) continue;
     const pid = Number(name);
-    found.push({ pid, pgid: stat.pgid, kind: kindOf(command, pid === stat.pgid) });
+    const kind = kindOf(command, pid === stat.pgid);
+    if (kind) found.push({ pid, pgid: stat.pgid, kind });
   }
   return found;
 }
 
-function kindOf(command: string, leads: boolean): PartKind {
+function kindOf(command: string, leads: boolean): PartKind | undefined {
   if (command.includes(GATE_NAME)) return leads ? 'gate' : 'watcher';
-  if (!leads) return 'command';
+  if (!leads) return command.includes('/fake-codex.sh\0') ? undefined : 'command';
   return command.startsWith('sleep\0') ? 'grandchild' : 'codex';
 }
 

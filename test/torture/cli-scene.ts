@@ -48,7 +48,7 @@ export interface CliScene {
 
 export async function makeCliScene(round: Round): Promise<CliScene> {
   const bench = await makeBench(round);
-  const codex = await makeFakeCodex(bench);
+  const codex = await makeFakeCodex(bench, round.backend);
   const environment = (env: NodeJS.ProcessEnv = {}) => ({ env: { ...codex.env, ...env } });
   const starts = async () => (await codex.history()).filter((line) => line.startsWith('start ')).length;
   return {

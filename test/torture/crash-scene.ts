@@ -41,7 +41,7 @@ export interface CrashScene {
 
 export async function makeCrashScene(round: Round): Promise<CrashScene> {
   const bench = await makeBench(round);
-  const codex = await makeFakeCodex(bench);
+  const codex = await makeFakeCodex(bench, round.backend);
   const killed = new Set<number>();
   const guard: NodeJS.ProcessEnv = round.control === undefined ? {} : { WITHOUT: round.control };
   const env = { ...codex.env, ...guard, NODE_OPTIONS: preload('without.mjs') };

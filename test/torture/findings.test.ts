@@ -10,6 +10,7 @@ const finding = (row: string, what: string): Finding => ({
   violation: violation('left', what),
   seed: 7,
   round: 3,
+  backend: 'exec',
   kept: '/tmp/kept',
 });
 
@@ -17,7 +18,7 @@ test('every violation is said with its kind, its words and the command that runs
   const said = renderFindings(
     [finding('people', 'a mirror'), finding('orphans', 'a process')],
     NOTHING_SHORT,
-    { seed: 1 },
+    { seed: 1, backend: 'exec' },
   );
   assert.deepEqual(said.split('\n'), [
     'VIOLATION 1 of 2  people: left: a mirror',
@@ -33,7 +34,7 @@ test('a long violation keeps its begin and its end, and leaves room for the othe
   const said = renderFindings(
     [finding('people', `begin ${'x'.repeat(100_000)} end`), finding('orphans', 'a process')],
     NOTHING_SHORT,
-    { seed: 1 },
+    { seed: 1, backend: 'exec' },
   );
   assert.ok(said.length < 5_000, `${said.length} characters`);
   assert.match(said, /left: begin x+\n\[… \d+ characters …\]\nx+ end\n {2}again: /);
@@ -44,11 +45,11 @@ test('a control that found nothing and a row that had no round are said too', ()
   const said = renderFindings(
     [],
     { controlsNotFound: [{ row: 'people', control: 'janitor' }], rowsWithoutRound: ['names'] },
-    { seed: 9 },
+    { seed: 9, backend: 'app-server' },
   );
   assert.deepEqual(said.split('\n'), [
     'NOT FOUND  people: janitor',
-    '  again: npm run torture -- --only people --seed 9 --controls only',
+    '  again: npm run torture -- --only people --seed 9 --controls only --backend app-server',
     'NO ROUND  names',
   ]);
 });
@@ -58,5 +59,5 @@ test('only a run that found nothing, with all controls and rows, is sound; it sa
   assert.ok(!isSound([finding('people', 'a mirror')], NOTHING_SHORT));
   assert.ok(!isSound([], { ...NOTHING_SHORT, controlsNotFound: [{ row: 'people', control: 'janitor' }] }));
   assert.ok(!isSound([], { ...NOTHING_SHORT, rowsWithoutRound: ['names'] }));
-  assert.match(renderFindings([], NOTHING_SHORT, { seed: 1 }), /^Nothing was violated/);
+  assert.match(renderFindings([], NOTHING_SHORT, { seed: 1, backend: 'exec' }), /^Nothing was violated/);
 });

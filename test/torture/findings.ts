@@ -1,5 +1,6 @@
 /** What a torture run found, in words: at once, and again under the table, for who sees only the end of a log. */
 import type { Violation } from '../rig/violation.ts';
+import type { Backend } from './row.ts';
 
 export interface Finding {
   readonly row: string;
@@ -7,6 +8,7 @@ export interface Finding {
   readonly seed: number;
   /** The index of its round. */
   readonly round: number;
+  readonly backend: Backend;
   /** The copy of the round's directory. */
   readonly kept: string | undefined;
 }
@@ -20,8 +22,10 @@ export interface Shortfalls {
 /** So that one that quotes all that a terminal printed pushes no other out of sight. */
 const LONGEST = 4_000;
 
-export const again = ({ row, seed, round }: Omit<Finding, 'violation' | 'kept'>) =>
-  `npm run torture -- --only ${row} --seed ${seed} --round ${round} --controls no`;
+const otherwise = (backend: Backend) => (backend === 'exec' ? '' : ` --backend ${backend}`);
+
+export const again = ({ row, seed, round, backend }: Omit<Finding, 'violation' | 'kept'>) =>
+  `npm run torture -- --only ${row} --seed ${seed} --round ${round} --controls no${otherwise(backend)}`;
 
 /** The middle of what is too long is left out: it begins with what is wrong, and often ends with where. */
 function shortened(what: string): string {
@@ -39,7 +43,7 @@ export const isSound = (
 export function renderFindings(
   findings: readonly Finding[],
   shortfalls: Shortfalls,
-  run: { readonly seed: number },
+  run: { readonly seed: number; readonly backend: Backend },
 ): string {
   if (isSound(findings, shortfalls))
     return 'Nothing was violated, and all that was to run found what it must.';
@@ -51,7 +55,7 @@ export function renderFindings(
     ]),
     ...shortfalls.controlsNotFound.flatMap(({ row, control }) => [
       `NOT FOUND  ${row}: ${control}`,
-      `  again: npm run torture -- --only ${row} --seed ${run.seed} --controls only`,
+      `  again: npm run torture -- --only ${row} --seed ${run.seed} --controls only${otherwise(run.backend)}`,
     ]),
     ...shortfalls.rowsWithoutRound.map((row) => `NO ROUND  ${row}`),
   ];

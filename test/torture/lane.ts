@@ -7,7 +7,7 @@ import path from 'node:path';
 import { rows } from './rows.ts';
 import { seeded } from '../rig/random.ts';
 import { violation, type Violation } from '../rig/violation.ts';
-import type { Round, Tally } from './row.ts';
+import type { Backend, Round, Tally } from './row.ts';
 
 export interface RoundOrder {
   readonly row: string;
@@ -15,6 +15,7 @@ export interface RoundOrder {
   readonly seed: number;
   readonly control?: string;
   readonly long: boolean;
+  readonly backend: Backend;
   /** Where the round's scratch directory is made. */
   readonly under: string;
   /** Where it is copied to when the round found something. */
@@ -41,6 +42,7 @@ async function runRound(order: RoundOrder): Promise<RoundReport> {
     random: seeded(order.seed),
     scratch,
     long: order.long,
+    backend: order.backend,
     control: order.control,
     injected,
     noted: (what, n) => void (tally.notes[what] = (tally.notes[what] ?? 0) + n),

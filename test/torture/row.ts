@@ -10,6 +10,10 @@
  */
 import type { Violation, ViolationKind } from '../rig/violation.ts';
 
+/** How the agents of a round are spoken to: by `codex exec --json`, or by `codex app-server`. */
+export const BACKENDS = ['exec', 'app-server'] as const;
+export type Backend = (typeof BACKENDS)[number];
+
 /** What a round did; sums of it are the table. */
 export interface Tally {
   /** Processes of codex-worker that were killed while they worked, and what they left was taken up by another. */
@@ -30,6 +34,7 @@ export interface Round {
   readonly random: () => number;
   /** The run has half an hour or more, and sizes may be those that are promised; else those that fit into a check. */
   readonly long: boolean;
+  readonly backend: Backend;
   /** An empty directory, removed after the round unless it found something. On tmpfs where there is one. */
   readonly scratch: string;
   /** The guard that is taken out; `undefined` in a round that must find nothing. */
@@ -47,6 +52,8 @@ export interface Row {
   readonly name: string;
   /** One line for the table in docs/reliability.md and for `--list`. */
   readonly about: string;
+  /** All its processes are made up: there is no agent in it. */
+  readonly isMadeUp?: true;
   /** Its part of the time, relative to the others'. */
   readonly share: number;
   /** So many rounds go through everything that it does systematically; the table says how far a run has come. */

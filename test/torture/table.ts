@@ -3,7 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import { markdownTable } from '../rig/markdown-table.ts';
 import type { RoundReport } from './lane.ts';
 import { VIOLATION_KINDS, type ViolationKind } from '../rig/violation.ts';
-import type { Row } from './row.ts';
+import type { Backend, Row } from './row.ts';
 
 interface Counts {
   rounds: number;
@@ -113,6 +113,7 @@ export function renderTable(
     readonly date: string;
     readonly commit: string;
     readonly seed: number;
+    readonly backend: Backend;
     readonly minutes: number;
   },
 ): string {
@@ -166,7 +167,7 @@ export function renderTable(
   const cpu = cpus();
   const machine = `${cpu.length} × ${cpu[0]?.model.trim() ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${process.arch}, Node ${process.version}`;
   const text = [
-    `${run.date} UTC, commit ${run.commit}, seed ${run.seed}, ${run.minutes.toFixed(1)} minutes, ${machine}.`,
+    `${run.date} UTC, commit ${run.commit}, seed ${run.seed}, ${run.backend}, ${run.minutes.toFixed(1)} minutes, ${machine}.`,
     rows,
     `Injected:\n\n${injected.join('\n')}`,
     ...(controls.length > 0 ? [`With a guard taken out, the same harness:`, proofs] : []),

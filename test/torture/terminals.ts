@@ -55,7 +55,7 @@ export class Terminals {
   /** A control names a guard of without.mjs: it is out of everything that is started, the calm pass included. */
   static async open(round: Round): Promise<Terminals> {
     const bench = await makeBench(round);
-    const codex = await makeFakeCodex(bench);
+    const codex = await makeFakeCodex(bench, round.backend);
     const { control } = round;
     const guard = control === undefined ? {} : { NODE_OPTIONS: preloads('without.mjs'), WITHOUT: control };
     return new Terminals(round, bench, codex, { ...codex.env, ...guard });

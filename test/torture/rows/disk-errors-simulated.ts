@@ -34,6 +34,7 @@ const CARELESS: Readonly<Record<string, Careless>> = {
 export const diskErrorsSimulated: Row = {
   name: 'disk-errors-simulated',
   about: 'the Nth file system call fails, for every N, errno and manner; made-up processes, real engine',
+  isMadeUp: true,
   share: 2,
   systematic: COMBINATIONS.length,
   controls: {

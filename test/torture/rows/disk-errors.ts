@@ -75,7 +75,7 @@ export const diskErrors: Row = {
   unavailable: async () => (hasOracle ? undefined : 'it needs flock(1) of util-linux'),
   round: async (round) => {
     const bench = await makeBench(round);
-    const codex = await makeFakeCodex(bench);
+    const codex = await makeFakeCodex(bench, round.backend);
     for (const task of TASKS) await codex.task(task);
     const links = round.index % 2 === 0 ? 'yes' : 'no';
     const violations: Violation[] = [];

@@ -123,7 +123,7 @@ export const fullDisk: Row = {
     const bench = await makeBench(round);
     mount(bench.tasks);
     round.after(() => execFileSync('umount', ['-l', bench.tasks]));
-    const codex = await makeFakeCodex(bench);
+    const codex = await makeFakeCodex(bench, round.backend);
     for (const task of TASKS) await codex.task(task, choose(round.random, ['', 'hold=0.1', 'hold=0.3']));
     if (round.control !== undefined)
       return [...(await outOfRoom(round, bench, codex.env, 'inodes')), ...(await codex.violations())];

@@ -62,6 +62,7 @@ export const interleavings: Row = {
   name: 'interleavings',
   about:
     'workers, reapers, janitor, reset and clean --kill in random schedules of their system calls, with kills',
+  isMadeUp: true,
   share: 1,
   controls: {
     'no rights': 'lied',

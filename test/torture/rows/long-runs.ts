@@ -69,9 +69,9 @@ function judgeGrowth(
     : [];
 }
 
-async function longRound({ long, control, after, noted }: Round): Promise<Violation[]> {
+async function longRound({ long, control, after, noted, backend }: Round): Promise<Violation[]> {
   const bench = await makeBench({ after });
-  const codex = await makeFakeCodex(bench);
+  const codex = await makeFakeCodex(bench, backend);
   const tasks = long ? 5_000 : 300;
   for (let i = 0; i < tasks; i++) await codex.task(`task-${i}.md`, i % 10 === 0 ? 'fail' : '');
   const trace = path.join(bench.scratch, 'resources');
@@ -110,7 +110,7 @@ async function longRound({ long, control, after, noted }: Round): Promise<Violat
 }
 
 /** More than one attempt may print (1 GiB) in the long round: it is cut there, said, and nothing grows. */
-async function loudRound({ long, control, after, noted }: Round): Promise<Violation[]> {
+async function loudRound({ long, control, after, noted, backend }: Round): Promise<Violation[]> {
   process.env['TMPDIR'] = '/tmp'; // not on tmpfs: a gigabyte of log is memory there
   const bench = await makeBench({ after });
   await bench.write('loud.md', 'Talk.\n');
@@ -118,6 +118,7 @@ async function loudRound({ long, control, after, noted }: Round): Promise<Violat
   const run = bench.start(['--retries', '0'], {
     env: {
       CODEX_CMD: rig('loud-codex.sh'),
+      CODEX_WORKER_BACKEND: backend,
       LOUD_MB: String(megabytes),
       NODE_OPTIONS: `--import ${rig('count-resources.mjs')}`,
       RESOURCES_TRACE: '/dev/null',
@@ -143,9 +144,9 @@ async function loudRound({ long, control, after, noted }: Round): Promise<Violat
 }
 
 /** Nearly all of them are completed; what is left is done beside them, and the counts are true. */
-async function manyRound({ long, control, after, noted }: Round): Promise<Violation[]> {
+async function manyRound({ long, control, after, noted, backend }: Round): Promise<Violation[]> {
   const bench = await makeBench({ after });
-  const codex = await makeFakeCodex(bench);
+  const codex = await makeFakeCodex(bench, backend);
   const total = long ? 100_000 : 4_000;
   const open = 20;
   await mkdir(bench.tasks, { recursive: true });

@@ -29,6 +29,7 @@ const neverFilled = (files: Files): Files => ({
 export const noHardLinks: Row = {
   name: 'no-hard-links',
   about: 'locks and rights created in place: killed at every call, and every call failing; made-up processes',
+  isMadeUp: true,
   share: 1,
   systematic: SITUATION_NAMES.length * (1 + ERRNOS.length),
   controls: { 'a right that could not be filled stays as it is': 'lost' },

@@ -30,6 +30,8 @@ async function round(round: Round): Promise<Violation[]> {
       `hang=${GENERATIONS}`,
       random() < 0.6 ? 'grandchild' : '',
       isStubborn && i === 0 ? 'stubborn' : '',
+      // Its input ends with its owner: only a server that does not notice is an orphan at all.
+      round.backend === 'app-server' ? 'deaf' : '',
     ];
     await codex.task(`task-${i}.md`, words.join(' '));
   }

@@ -148,7 +148,7 @@ function powerLoop(fileSystem: LoopFileSystem): Row {
       hasOracle ? whyNoLoopDisk(fileSystem) : 'the fake Codex needs flock(1), of util-linux',
     round: async (round) => {
       const bench = await makeBench(round);
-      const codex = await makeFakeCodex(bench);
+      const codex = await makeFakeCodex(bench, round.backend);
       const disk = await mountLoopDisk(round, fileSystem, bench.scratch, bench.tasks);
       const cuts = new PowerCuts(round, bench, codex, disk);
       round.after(() => cuts.end());

@@ -116,6 +116,7 @@ export const reapers: Row = {
   name: 'reapers',
   about:
     'all schedules of the system calls of two or three processes at one dead claim, with deaths at every step',
+  isMadeUp: true,
   share: 1,
   systematic: CHUNKS.length,
   controls: {

@@ -288,6 +288,7 @@ export const schedules: Row = {
   name: 'schedules',
   about:
     'heartbeat, publish, claim and reap beside what they meet, under a scheduler that shrinks what it finds',
+  isMadeUp: true,
   share: 0.5,
   controls: {
     'heartbeat is not waited for': 'lied',
