@@ -183,13 +183,11 @@ test('approve and deny take the tasks that ask something, and the digits of what
   ]);
   assert.deepEqual(await offered('deny', '--stop', 'f'), [['fix.md', 'run: rm -rf build']]);
   assert.deepEqual(await offered('deny', 'fix.md', ''), []);
-  const ids = [idOf(first), idOf(second)].toSorted();
+  const ids = new Set([idOf(first), idOf(second)]);
   const asked = await offered('approve', name, '--question', '');
-  assert.deepEqual(asked.map(([id]) => id).toSorted(), ids);
-  assert.deepEqual(
-    (await offered('approve', '$(touch canary)', '--question=')).map(([value]) => value).toSorted(),
-    ids.map((id) => `--question=${id}`),
-  );
+  assert.deepEqual(new Set(asked.map(([id]) => id)), ids);
+  const inline = await offered('approve', '$(touch canary)', '--question=');
+  assert.deepEqual(new Set(inline.map(([value]) => value?.replace('--question=', ''))), ids);
   assert.deepEqual(await offered('approve', 'nowhere.md', '--question', ''), []);
   assert.ok(!(await bench.ls()).includes('canary'));
 });
