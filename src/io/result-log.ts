@@ -12,7 +12,7 @@ import type { NextAttempt } from '../core/failure-class.ts';
 import type { Check, Usage } from '../core/outcome.ts';
 import { headline, printable, printableText } from '../core/printable.ts';
 import { describeAnswer } from '../core/question-text.ts';
-import { idOf, type Answer, type Question } from '../core/question.ts';
+import { digestOf, idOf, type Answer, type Question } from '../core/question.ts';
 import { markerOf } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
 import type { AgentEvent } from './agent-event.ts';
@@ -211,7 +211,11 @@ const moment = (ms: number) => new Date(ms).toISOString();
 /** Who, when, and after how long: the log is kept, and may be all that is left. */
 function answered(question: Question, answer: Answer): string {
   const waited = formatDuration(Math.max(0, answer.at - question.at));
-  return `? ${idOf(question)} ${printable(describeAnswer(answer))}, ${moment(answer.at)} (after ${waited})`;
+  const isOfThese = answer.digest === digestOf(question);
+  return (
+    `? ${idOf(question)} ${printable(describeAnswer(answer))}, ${moment(answer.at)} (after ${waited})` +
+    (isOfThese ? '' : '; it was given to other words than were asked, and is a no')
+  );
 }
 
 /** One event as text for people; empty for what a person does not need. */

@@ -5,7 +5,7 @@ import { existsSync, linkSync, mkdirSync, readFileSync, statSync, symlinkSync, w
 import { test, type TestContext } from 'node:test';
 import { newClaimId } from '../../src/core/claim.ts';
 import type { AgentEvent } from '../../src/io/agent-event.ts';
-import { idOf } from '../../src/core/question.ts';
+import { digestOf, idOf } from '../../src/core/question.ts';
 import { realFiles } from '../../src/io/files.ts';
 import {
   appendLastWords,
@@ -125,7 +125,7 @@ test('a question stands in the log with all that was asked, and its answer with 
     offers: ['approve', 'deny'],
   } as const;
   const { claim, n } = question;
-  const answer = { claim, n, digest: 'd'.repeat(64), how: 'person', at: question.at + 65_000 } as const;
+  const answer = { claim, n, digest: digestOf(question), how: 'person', at: question.at + 65_000 } as const;
   const by = { user: 'ada\u001b[2J', host: 'mill\nfake', terminal: '/dev/pts/3', pid: 42 };
   const id = idOf(question);
   log.entry({ kind: 'question', question, lines: ['run: rm -rf build', `\u001b]0;x\u0007${RULE}`, RULE] });
@@ -142,6 +142,15 @@ test('a question stands in the log with all that was asked, and its answer with 
     /^\? [0-9a-f]{6} approved by ada.*2026-01-02T03:05:10\.000Z \(after 1m 05s\)$/m,
   );
   assert.equal(text().match(/^\? /gm)?.length, 2);
+  log.entry({
+    kind: 'answered',
+    question,
+    answer: { ...answer, decision: 'deny', by, digest: 'd'.repeat(64) },
+  });
+  assert.match(
+    text(),
+    / denied by ada.* \(after 1m 05s\); it was given to other words than were asked, and is a no$/m,
+  );
 });
 
 test('what was checked stands in the log, and what the next attempt is to know is read from it', async (t) => {

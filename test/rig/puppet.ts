@@ -14,6 +14,7 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { isErrno } from '../../src/core/errors.ts';
 import type { Cleanup } from './cleanup.ts';
 import { fileURLToPath } from 'node:url';
 import { PATIENCE_MS } from './cli.ts';
@@ -122,7 +123,8 @@ export async function makePuppets(t: Cleanup): Promise<Puppets> {
 
 /** `undefined` when the puppet was killed before it could say who it is. */
 async function receive(socket: Socket): Promise<Call | undefined> {
-  const gone = once(socket, 'close').then(() => {});
+  // A puppet that is ended before it has read all resets its socket, and `once` of events would fail for that.
+  const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
   const first = await lines.next();
   if (first.done === true) return undefined;
@@ -131,10 +133,14 @@ async function receive(socket: Socket): Promise<Call | undefined> {
   const waiting: ((reply: Reply | undefined) => void)[] = [];
   const asking = new Map<number, (decision: string) => void>();
   void (async () => {
-    for await (const line of lines) {
-      const reply = JSON.parse(line) as Reply;
-      if (reply.told !== undefined && reply.id !== undefined) asking.get(reply.id)?.(reply.told);
-      else waiting.shift()?.(reply);
+    try {
+      for await (const line of lines) {
+        const reply = JSON.parse(line) as Reply;
+        if (reply.told !== undefined && reply.id !== undefined) asking.get(reply.id)?.(reply.told);
+        else waiting.shift()?.(reply);
+      }
+    } catch (error) {
+      if (!isErrno(error, 'ECONNRESET', 'EPIPE')) throw error;
     }
     for (const tell of waiting) tell(undefined);
   })();
