@@ -35,6 +35,7 @@ import { isStillThere } from '../io/real-directory.ts';
 import { isSayable } from '../io/ran-with.ts';
 import { mirrorStandIn } from '../io/result-log.ts';
 import { temporaryPath } from '../io/task-directory.ts';
+import { answersWithin } from './answers-reach.ts';
 import { spentIn } from './accounting.ts';
 import { checkWork } from './check-work.ts';
 import { claimTask } from './claim-task.ts';
@@ -70,6 +71,15 @@ export async function runAttempt(world: World, order: AttemptOrder, ports: Attem
     if (prompt.kind === 'refused') return { kind: 'refused', why: prompt.why };
     // Its settings are those of these very bytes, or it is read again.
     if (prompt.matter !== order.matter) return { kind: 'skipped', reason: 'task-changed' };
+    const within =
+      order.isPlaced &&
+      order.answers &&
+      (await answersWithin(files, order.answers.folder, order.settings, ports.env));
+    if (within)
+      return {
+        kind: 'refused',
+        why: `has a cwd in which its agent could answer its own questions: ${within}`,
+      };
     const history = await readHistory(files, directory, task.name, world.now());
     const againInMs = waitLeft(history, world.now());
     if (againInMs > 0) return { kind: 'postponed', againInMs };

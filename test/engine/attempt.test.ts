@@ -76,6 +76,21 @@ test('an attempt on a sound disk is published', async (t) => {
   assert.deepEqual(markers(), ['done_exec_log-fix.md.txt']);
 });
 
+test('a task whose own cwd has the folder of the answers in it is refused: its agent could answer itself', async (t) => {
+  const place = scratch(t);
+  const more = {
+    isPlaced: true,
+    answers: { folder: `${place}/state/answers` },
+    settings: { mode: 'workspace-write', model: 'a-model', workingDirectory: place, codexConfig: [] },
+  } as const;
+  const { outcome, markers } = attemptWith(t, realFiles, more);
+  const ended = await outcome;
+  assert.match(ended.kind === 'refused' ? ended.why : ended.kind, /could answer its own questions: \//);
+  assert.deepEqual(markers(), []);
+  const reads = { ...more, settings: { ...more.settings, mode: 'read-only' } } as const;
+  assert.equal((await attemptWith(t, realFiles, reads).outcome).kind, 'succeeded');
+});
+
 test('an attempt with settings that were read from another text than that of the file is not begun', async (t) => {
   const { outcome, markers } = attemptWith(t, realFiles, { matter: 'mode: read-only\n' });
   assert.deepEqual(await outcome, { kind: 'skipped', reason: 'task-changed' });
