@@ -14,6 +14,7 @@ import { readThread, type History } from '../io/earlier-attempts.ts';
 import { isThreadId } from '../io/rollout.ts';
 import type { TaskDirectory } from '../io/task-directory.ts';
 import type { AttemptOrder } from './order.ts';
+import { noteUnheard } from './unheard-questions.ts';
 import type { World } from './world.ts';
 
 /** An attempt, as far as it is accounted for. */
@@ -101,7 +102,9 @@ const kindOf = (failure: Failure) => ('class' in failure ? `${failure.kind} ${fa
  */
 export async function noteDeath(world: World, directory: TaskDirectory, record: ClaimRecord): Promise<void> {
   const { accounts } = world;
-  if (accounts) await unlessRefused(() => append(world, accounts, directory, record));
+  if (!accounts) return;
+  await unlessRefused(() => append(world, accounts, directory, record));
+  await unlessRefused(() => noteUnheard(world, accounts, directory, record));
 }
 
 async function append(

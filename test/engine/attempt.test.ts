@@ -387,6 +387,7 @@ test('a whole attempt of another terminal between the look at the earlier ones a
 for (const code of ['EIO', 'EUCLEAN'])
   test(`where nobody can see what an attempt has spent, or whether its task is the same (${code}), it is published all the same`, async (t) => {
     const accounts: Accounts = {
+      answerTo: () => Promise.resolve(undefined),
       threadTotal: () => Promise.reject(errno(code)),
       append: () => Promise.reject(errno(code)),
       reader: () => ({ read: () => Promise.reject(errno(code)) }),

@@ -78,6 +78,7 @@ for (const code of CODES) {
     const world = {
       ...machine.boot(),
       accounts: {
+        answerTo: () => Promise.resolve(undefined),
         threadTotal: () => Promise.resolve(undefined),
         append: () => Promise.resolve(true),
         reader: () => ({
@@ -108,6 +109,7 @@ for (const code of CODES) {
     t.mock.timers.enable({ apis: ['setInterval'] });
     const disk = { refuses: true, looks: 0 };
     const accounts = {
+      answerTo: () => Promise.resolve(undefined),
       threadTotal: () => {
         disk.looks++;
         const total = { input: 90, cached: 0, output: 20 };
