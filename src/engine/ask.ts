@@ -10,7 +10,7 @@ import { isStorageError } from '../core/errors.ts';
 import { answerNote } from '../core/answer-note.ts';
 import { DECISIONS, digestOf, type Answer, type Question } from '../core/question.ts';
 import { questionHeadline, questionText } from '../core/question-text.ts';
-import { giveAnswer, readAnswer, removeAnswers } from '../io/answer-file.ts';
+import { giveAnswer, readAnswer } from '../io/answer-file.ts';
 import { thisAnswerer } from '../io/answerer.ts';
 import type { AppServer, RequestId, ServerQuestion } from '../io/app-server.ts';
 import type { CodexListener } from '../io/codex-listener.ts';
@@ -21,6 +21,8 @@ import type { Watchdog } from './watchdog.ts';
 
 /** Between two looks for an answer, ms. */
 const LOOK_EVERY_MS = 250;
+/** At the name of an answer that is taken by none. */
+const MOST_LOOKS_IN_VAIN = 8;
 /** More than anybody reads; what cannot be read cannot be approved. */
 const MOST_CHARACTERS = 1_048_576;
 
@@ -105,14 +107,14 @@ export class Questions {
     this.#look();
   }
 
-  /** The attempt ends: what is open is withdrawn. Resolves when nothing of it is left to be seen. */
+  /**
+   * The attempt ends: what is open is withdrawn. Resolves when nothing of it is left to be seen. The answers stay until the
+   * claim is released, so that nobody else can give one meanwhile.
+   */
   async close(): Promise<void> {
     this.#over.abort();
     this.#look();
     while (this.#attended.size > 0) await Promise.all(this.#attended);
-    const { world, order } = this.#running;
-    if (this.#count > 0 && order.answers)
-      await removeAnswers(world.files, order.answers.folder, order.claim, this.#count);
     if (this.#failure !== undefined && !isStorageError(this.#failure)) throw this.#failure;
   }
 
@@ -144,6 +146,7 @@ export class Questions {
     const { claim, answers } = order;
     const folder = answers?.folder ?? '';
     let waitedMs = 0;
+    let looksInVain = 0;
     for (;;) {
       const answer = await readAnswer(world.files, folder, claim, open.question.n);
       if (answer) return this.#asMeant(open, answer);
@@ -151,8 +154,14 @@ export class Questions {
       const isLate = answers?.timeoutMs !== undefined && waitedMs >= answers.timeoutMs;
       if (!open.isNeeded || this.#isOver || isLate) {
         const how = isLate && open.isNeeded && !this.#isOver ? 'timeout' : 'withdrawn';
-        await giveAnswer(world.files, folder, this.#ownAnswer(open, how));
-        continue; // somebody may have been faster
+        const own = this.#ownAnswer(open, how);
+        const given = await giveAnswer(world.files, folder, own);
+        if (given.kind === 'given') return own;
+        if (given.by) return this.#asMeant(open, given.by); // somebody was faster
+        // Where there are no hard links he may be at it just now; or he died of it, or the name is taken by what is no answer.
+        if (++looksInVain > MOST_LOOKS_IN_VAIN) return own;
+        await sleep(LOOK_EVERY_MS);
+        continue;
       }
       await sleep(LOOK_EVERY_MS, undefined, { signal: this.#wake.signal }).catch(() => {});
     }

@@ -15,6 +15,7 @@ import {
 import { completedAs, NO_USAGE, type Check, type Outcome, type Usage } from '../core/outcome.ts';
 import { backoffMs, rateLimitMs } from '../core/retry.ts';
 import { unreachable } from '../core/unreachable.ts';
+import { removeAnswersOf } from '../io/answer-file.ts';
 import type { GatedChild } from '../io/child.ts';
 import type { CodexListener } from '../io/codex-listener.ts';
 import { putAside, type History } from '../io/earlier-attempts.ts';
@@ -105,6 +106,7 @@ export async function conclude(running: Running, heard: CodexListener, ended: At
     role: 'owner',
     mayLeave: () => ports.aborted.aborted,
   }); // F4
+  if (settled.kind !== 'blocked') await forgetAnswers(running);
   if (settled.kind === 'gone') {
     await putAside(world.files, directory, log.path, {
       task: task.name,
@@ -140,6 +142,16 @@ export async function conclude(running: Running, heard: CodexListener, ended: At
       return { kind: 'returned', ...base, reason: finished, ...again };
     default:
       return unreachable(finished);
+  }
+}
+
+/** Nobody can give one any more: the claim is released. What stays is removed by whoever answers in a week. */
+async function forgetAnswers({ world, order }: Running): Promise<void> {
+  if (!order.answers) return;
+  try {
+    await removeAnswersOf(world.files, order.answers.folder, order.claim);
+  } catch (error) {
+    if (!isStorageError(error)) throw error;
   }
 }
 

@@ -10,7 +10,7 @@
  * and write leaves a name that is taken by nobody's answer, which a person has to remove.
  *
  * CALLING SEQUENCE: `openAnswers` → `giveAnswer` (`taken`: read who has) → look again whether the lock holds the claim; if
- * not, `removeAnswers`. The owner: `readAnswer` every now and then, and `removeAnswers` once the claim is released.
+ * not, `removeAnswers`. The owner: `readAnswer` every now and then, and `removeAnswersOf` once the claim is released.
  */
 import { randomBytes } from 'node:crypto';
 import { join, normalize } from 'node:path';
@@ -192,7 +192,16 @@ function parse(text: string): unknown {
   }
 }
 
-/** The answers to the first `count` questions of a claim that is gone, or is about to be asked nothing more. */
+/**
+ * All answers to questions of a claim that is released. Not before: a name that is free while the lock still holds the claim
+ * could be given to an answer that nobody hears any more.
+ */
+export async function removeAnswersOf(files: Files, folder: string, claim: ClaimId): Promise<void> {
+  for (const name of await listIfThere(files, folder))
+    if (name.startsWith(`${claim}.`)) await removeIfThere(files, `${folder}/${name}`);
+}
+
+/** The answers to the first `count` questions of a claim that is gone. */
 export async function removeAnswers(
   files: Files,
   folder: string,
