@@ -79,7 +79,7 @@ test('the document of approvals --json has the fields that its documentation sho
   const asking = await makeAsking(t);
   const changes = [{ path: 'a.txt', change: 'update', movedTo: 'b.txt', diff: '-a\n+b\n' }] as const;
   const sound = await asking.ask('fix.md');
-  await asking.ask('move.md', { asked: { kind: 'file-changes', changes, grantRoot: '/work' } });
+  await asking.ask('move.md', { asked: { kind: 'file-changes', changes, grantRoot: '/code' } });
   await asking.ask('dead.md');
   await asking.kill('dead.md');
   const seen = await told(asking);

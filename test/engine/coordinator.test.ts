@@ -6,18 +6,10 @@ import { NO_USAGE, type Outcome } from '../../src/core/outcome.ts';
 import { markerOf, type Task } from '../../src/core/task.ts';
 import { Coordinator, type CoordinatorDeps } from '../../src/engine/coordinator.ts';
 import { Pauses } from '../../src/engine/pauses.ts';
-import { started } from '../report/rig.ts';
+import { started, succeeded } from '../report/rig.ts';
 import { makeMachine } from './machine.ts';
 
-const SUCCESS: Outcome = {
-  kind: 'succeeded',
-  attempt: 1,
-  durationMs: 1,
-  usage: NO_USAGE,
-  warnings: [],
-  answer: '',
-  checks: [],
-};
+const SUCCESS = succeeded();
 
 function options(concurrency: number) {
   const event = started(0, { concurrency });

@@ -2,16 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NO_USAGE, type Outcome } from '../../src/core/outcome.ts';
 import { Level, type Place } from '../../src/engine/level.ts';
+import { succeeded } from '../report/rig.ts';
 
-const SUCCESS: Outcome = {
-  kind: 'succeeded',
-  attempt: 1,
-  durationMs: 1,
-  usage: NO_USAGE,
-  warnings: [],
-  answer: '',
-  checks: [],
-};
+const SUCCESS = succeeded();
 const limited = (which: 'limited' | 'rate-limited'): Outcome => ({
   kind: 'returned',
   attempt: 1,

@@ -14,6 +14,7 @@ import type { Files } from '../../src/io/files.ts';
 import { JournalReader } from '../../src/io/journal.ts';
 import { readPause, writePause } from '../../src/io/pause-file.ts';
 import { errno, makeMachine, type Machine } from './machine.ts';
+import { succeeded } from '../report/rig.ts';
 
 const MINUTE = 60_000;
 /** Longer than the jitter before a probe. */
@@ -34,15 +35,7 @@ const limited = (until?: number): Outcome =>
     kind: 'limited',
     limit: { class: 'limited', message: 'the limit', ...(until !== undefined && { until }) },
   });
-const SUCCESS: Outcome = {
-  kind: 'succeeded',
-  attempt: 1,
-  durationMs: 1,
-  usage: NO_USAGE,
-  warnings: [],
-  answer: '',
-  checks: [],
-};
+const SUCCESS = succeeded();
 
 interface Terminal {
   readonly world: World;

@@ -6,7 +6,7 @@ test('Codex is started with what its configuration must not decide, and the prom
   const settings = {
     mode: 'read-only',
     model: 'o4-mini',
-    workingDirectory: '/work',
+    workingDirectory: '/code',
     codexConfig: ['a=1', 'b="2"'],
   } as const;
   assert.deepEqual(codexArguments(settings), [
@@ -16,7 +16,7 @@ test('Codex is started with what its configuration must not decide, and the prom
     '-s',
     'read-only',
     '-C',
-    '/work',
+    '/code',
     '-m',
     'o4-mini',
     '-c',

@@ -48,7 +48,7 @@ test('the oldest question is printed whole, once, and the next one when it has b
   assert.equal(look()?.of, 2);
   assert.deepEqual(printed().slice(0, 9), [
     '',
-    '❓ a.md asks to run this command with /bin/bash -lc, in /work:',
+    '❓ a.md asks to run this command with /bin/bash -lc, in /code:',
     '',
     '  │ rm -rf build',
     '',

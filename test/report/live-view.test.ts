@@ -75,7 +75,7 @@ test('whole figures give way in a narrow terminal, and names and activities are 
 
 const QUESTION = asks('b.md', {
   asked: { kind: 'command', command: "/bin/bash -lc 'npm install left-pad --save-exact'" },
-  workingDirectory: '/work',
+  workingDirectory: '/code',
   reason: 'May I install what the tests need?',
 });
 const ASKING = stateOf(
@@ -101,7 +101,7 @@ test('the question that is up, what it is about, and its keys; whoever waits is 
     ' ? b.md      5s  waits for your answer',
     '',
     ' ? 1 of 3: b.md asks to run: npm install left-pad --save-exact',
-    '   in /work · in the words of its agent: May I install what the tests need?',
+    '   in /code · in the words of its agent: May I install what the tests need?',
     '   y approve · s for this session · n deny · c deny and stop',
     '',
     ' ╌╌╌╌╌╌───────────────────────────────────────────────────────────────  0/20 0%',
@@ -114,7 +114,7 @@ test('the question that is up, what it is about, and its keys; whoever waits is 
     ' ? b.md      5s  waits for your answer',
     '',
     ' ? b.md asks to run: npm install left-…',
-    '   in /work · in the words of its agen…',
+    '   in /code · in the words of its agen…',
     '   y approve  s session  n deny  c stop',
     '',
     ' ╌╌───────────────────────────  0/20 0%',
@@ -311,5 +311,8 @@ test('of a command the shell around it is left out, and of a path the directory 
   assert.equal(doing('command', "bash -c 'echo cut off…"), ' ⠙ a.md      0s  $ echo cut off…');
   assert.equal(doing('command', 'sh -c ls'), ' ⠙ a.md      0s  $ ls');
   assert.equal(doing('command', 'git diff'), ' ⠙ a.md      0s  $ git diff');
-  assert.equal(doing('file-change', '/work/src/a.ts, /work/b.ts'), ' ⠙ a.md      0s  changes src/a.ts, b.ts');
+  assert.equal(
+    doing('file-change', '/code/src/a.ts, /code/b.ts'),
+    ' ⠙ a.md      0s  changes src/a.ts, b.ts',
+  );
 });

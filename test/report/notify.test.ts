@@ -10,7 +10,7 @@ const NOW = Date.parse('2026-01-31T07:30:00Z');
 function told(...events: readonly RunEvent[]): Notification[] {
   const sent: Notification[] = [];
   const send = (notification: Notification) => void sent.push(notification);
-  const notifier = new Notifier('/work/my tasks', { send, now: () => new Date(NOW), later: () => {} });
+  const notifier = new Notifier('/code/my tasks', { send, now: () => new Date(NOW), later: () => {} });
   for (const event of events) notifier.note(event);
   return sent;
 }
@@ -41,7 +41,7 @@ test('the end of a run is told, with its exit code and what came of it', () => {
     {
       event: 'finished',
       text: 'my tasks: finished with exit code 1: 3 completed, 1 failed, 1 left',
-      directory: '/work/my tasks',
+      directory: '/code/my tasks',
       run: 'r1',
       at: '2026-01-31T07:30:00.000Z',
       counts: { completed: 3, failed: 1, left: 1 },
@@ -87,7 +87,7 @@ test('the bell rings for each question; the others hear of the first, and a minu
   const sent: [Audience | undefined, string, number | undefined][] = [];
   let now = NOW;
   const timers: { readonly at: number; readonly call: () => void }[] = [];
-  const notifier = new Notifier('/work/my tasks', {
+  const notifier = new Notifier('/code/my tasks', {
     send: ({ event, waiting }, to) => sent.push([to, event, waiting]),
     now: () => new Date(now),
     later: (ms, call) => timers.push({ at: now + ms, call }),

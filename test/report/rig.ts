@@ -18,7 +18,7 @@ const OPTIONS: RunOptions = {
   backend: 'auto',
   approvals: 'auto',
   maxWaiting: 16,
-  workingDirectory: '/work',
+  workingDirectory: '/code',
   retryFailed: true,
   rerunCompleted: false,
   rerunChanged: false,
@@ -116,7 +116,7 @@ const QUESTION: Question = {
   task: 'a.md',
   attempt: 1,
   asked: { kind: 'command', command: "/bin/bash -lc 'rm -rf build'" },
-  workingDirectory: '/work',
+  workingDirectory: '/code',
   at: 0,
   offers: ['approve', 'approve-session', 'deny', 'stop'],
 };

@@ -13,7 +13,7 @@ export function question(more: Partial<Question> = {}): Question {
     task: 'fix.md',
     attempt: 1,
     asked: { kind: 'command', command: 'rm -rf build' },
-    workingDirectory: '/work',
+    workingDirectory: '/code',
     reason: 'the build is stale',
     at: AT,
     offers: ['stop', 'deny', 'approve', 'approve-session'],
