@@ -28,6 +28,7 @@ const KEYS: ReadonlyMap<string, Decision> = new Map([
 export interface AskingPorts {
   /** Lines for the person at the keyboard, to stay on the terminal. */
   readonly print: (lines: readonly string[]) => void;
+  readonly emphasize: (line: string) => string;
   readonly answer: (task: Task, question: Question, decision: Decision) => void;
   readonly columns: () => number;
   /** Wall clock, ms since 1970. */
@@ -86,7 +87,13 @@ export class Asking {
     this.#up = { open, lines, printed: 0, since: now };
     const [first = '', ...others] = lines.slice(0, AT_ONCE);
     this.#up.printed = 1 + others.length;
-    this.#ports.print(['', `❓ ${first}`, ...others, ...this.#whereTheRestIs(this.#up)]);
+    this.#ports.print([
+      '',
+      `❓ ${this.#ports.emphasize(first)}`,
+      ...others,
+      ...this.#whereTheRestIs(this.#up),
+      '',
+    ]);
   }
 
   /** Of the question that came up last, where it has not been answered. */
@@ -122,7 +129,7 @@ export class Asking {
   }
 
   #printRest(up: Up, now: number): void {
-    this.#ports.print(up.lines.slice(up.printed));
+    this.#ports.print([...up.lines.slice(up.printed), '']);
     up.printed = up.lines.length;
     up.since = now;
   }

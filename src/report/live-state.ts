@@ -163,7 +163,7 @@ export class LiveState {
 
   /** Until all is done when it goes on like this, ms; `undefined` before anything is known of that, and while it does not go on. */
   etaMs(now: number): number | undefined {
-    if (this.hold) return undefined;
+    if (this.hold || this.waiting > 0) return undefined; // nobody knows how long a person takes
     const median = this.#durations[Math.floor(this.#durations.length / 2)];
     const running = [...this.running.values()].map(({ startedAt }) => now - startedAt);
     return eta(median, this.pending, this.level + this.elsewhere, running);

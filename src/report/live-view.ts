@@ -41,8 +41,8 @@ const TURNS = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
 const SILENT_MS = 10_000;
 /** So many lines of what was finished stay in sight above the view, where the terminal is high enough. */
 const LEFT_ABOVE = 4;
-/** While there is something to answer, so many attempts are shown: what is asked stands above them, and is to be read. */
-const BESIDE_QUESTION = 3;
+/** While there is something to answer a sixth of the rows is for attempts: what is asked stands above them, and is to be read. */
+const besideQuestion = (rows: number) => Math.max(2, Math.floor(rows / 6));
 /** In so many rows there is one to keep what runs apart from what has finished. */
 const ROOMY = 16;
 const WIDEST_BAR = 80;
@@ -73,7 +73,7 @@ export function liveView(state: LiveState, frame: Frame): string[] {
   const above = Math.min(LEFT_ABOVE, Math.floor(frame.rows / 5));
   const room = Math.min(
     frame.rows - above - foot.length - 3,
-    question.length > 0 ? BESIDE_QUESTION : Infinity,
+    question.length > 0 ? besideQuestion(frame.rows) : Infinity,
   );
   const attempts = attemptLines(state, room, columns, frame);
   const gap = frame.rows >= ROOMY ? [''] : [];

@@ -56,6 +56,7 @@ export class Live {
     this.#paint = paint;
     this.#asking = new Asking({
       print: (lines) => this.print('err', `${lines.join('\n')}\n`),
+      emphasize: paint.bold,
       answer: (task, question, decision) => this.#controls?.answer?.(task, question, decision),
       columns: () => terminal.columns(),
       now: Date.now,

@@ -1,10 +1,13 @@
 /** What agents ask, on the terminal of their run: seen whole, and answered by keys. The run is made up; the terminal is real. */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Cleanup } from '../rig/cleanup.ts';
-import { makeBench } from '../rig/cli.ts';
+import { makeBench, makeCodexBench } from '../rig/cli.ts';
+import { canSandbox } from '../rig/codex-home.ts';
 import { noScreen, openScreen, type Screen, type ScreenOptions } from '../rig/screen.ts';
 import { assertTidy, shows } from '../rig/stage.ts';
 
@@ -114,5 +117,56 @@ test(
     assert.doesNotMatch(screen.text, /y approve/);
     process.kill(screen.pid, 'SIGTERM');
     await screen.ended();
+  },
+);
+
+/** Below the directory of Codex's session, and in no sandbox of its own. */
+const OUTSIDE = 'outside.txt';
+
+test(
+  'an agent that asks is answered at the terminal of its run, and does what it was allowed to do',
+  { skip: noScreen || ((await canSandbox()) ? false : 'LEFT OUT: no sandbox here, so nothing is asked') },
+  async (t) => {
+    const bench = await makeCodexBench(t);
+    const outside = path.join(bench.scratch, OUTSIDE);
+    const ask = (word: string) =>
+      `[[escalate echo ${word} >> ${outside} | May I say ${word}?]]\n[[say It is over.]]\n`;
+    await bench.write('a.md', ask('yes'));
+    await bench.write('b.md', ask('no'));
+    await bench.write('c.md', ask('elsewhere'));
+    await bench.write('d.md', ask('stop'));
+    const screen = await openScreen(t, bench, ['codex-worker', '-c', '1', '--mode', 'read-only'], {
+      rows: 40,
+    });
+    for (const [name, key, answer] of [
+      ['a', 'y', 'approved by'],
+      ['b', 'n', 'denied by'],
+    ] as const) {
+      await shows(screen, new RegExp(`^ \\? .*${name}\\.md asks to run: echo`, 'm'));
+      await sleep(READ_MS);
+      screen.press(key);
+      await said(screen, new RegExp(`^❔ ${name}\\.md .*: ${answer} .* \\(/dev/pts/\\d+\\)$`, 'm'));
+    }
+    await shows(screen, /^ \? .*c\.md asks to run: echo/m);
+    const [, command = ''] = await screen.until(
+      'the notice says how',
+      async () =>
+        /^ {2}codex-worker (approve c\.md .*\w{6})$/m.exec(
+          await bench.read('needs-approval-c.md').catch(() => ''),
+        ) ?? undefined,
+    );
+    assert.equal((await bench.run(command.split(' '))).code, 0);
+    await said(screen, /^❔ c\.md .*: approved by [^(]*$/m);
+    await shows(screen, /^ \? .*d\.md asks to run: echo/m);
+    await sleep(READ_MS);
+    screen.press('c');
+    await said(screen, /^❔ d\.md .*: denied and stopped by/m);
+    await said(screen, /^❌ d\.md failed: /m);
+
+    assert.equal(await screen.ended(), 1);
+    assertTidy(screen);
+    assert.equal(await readFile(outside, 'utf8'), 'yes\nelsewhere\n');
+    assert.deepEqual(await bench.leftovers(), []);
+    assert.ok(!(await bench.ls()).some((name) => name.startsWith('needs-approval-')));
   },
 );

@@ -14,6 +14,7 @@ function converse() {
   const answers: [string, number, Decision][] = [];
   const asking = new Asking({
     print: (lines) => printed.push(...lines),
+    emphasize: (line) => line,
     answer: (task, { n }, decision) => answers.push([task.label, n, decision]),
     columns: () => 80,
     now: () => 5_000,
@@ -122,15 +123,16 @@ test('of a long question the beginning is printed, and a yes counts when the res
   assert.ok(first.includes('  198 │ echo 197'));
   assert.ok(!first.includes('  199 │ echo 198'));
   const unread = look()?.unread ?? 0;
-  assert.deepEqual(first.slice(-2), [
+  assert.deepEqual(first.slice(-3), [
     '',
     `… and ${unread} more lines: all of it is in needs-approval-long.md`,
+    '',
   ]);
   wait(1_000);
   press('y');
   assert.deepEqual(answers, []);
   const rest = printed();
-  assert.equal(rest.length, unread);
+  assert.equal(rest.length, unread + 1);
   assert.equal(rest[0], '  199 │ echo 198');
   assert.ok(rest.includes('  300 │ echo 299'));
   assert.equal(look()?.unread, 0);

@@ -166,7 +166,7 @@ test('what is asked stands above the view, and has room: few attempts are shown 
   const state = stateOf([0, started(300, { concurrency: 256 })]);
   for (let i = 0; i < 256; i++) state.note(begins(`${i}.md`), 0);
   state.note({ ...QUESTION, task: task('0.md') }, 0);
-  assert.equal(view(state, 1, { keys: 'known', up: up() }).length, 12);
+  assert.equal(view(state, 1, { keys: 'known', up: up() }).length, 13);
 });
 
 test('no line is wider than the terminal, and no view higher, whatever the names are', () => {
@@ -217,6 +217,9 @@ test('nothing is foreseen before something has been measured, nor while nothing 
   assert.equal(view(state, 30).at(-1), ' 30s');
   state.note(completed('a.md', 40), 40 * SECOND);
   assert.match(view(state, 40).at(-1) ?? '', /^ 40s · about 40s left · 100\.0k tokens · 9\.00M tokens\/h$/);
+  state.note(asks('b.md'), 41 * SECOND);
+  assert.doesNotMatch(view(state, 41).join('\n'), /left/, 'a person has to answer first');
+  state.note(answered(asks('b.md')), 41 * SECOND);
   state.note({ kind: 'draining', running: 1 }, 41 * SECOND);
   assert.doesNotMatch(view(state, 41).join('\n'), /left/);
 });
