@@ -75,7 +75,7 @@ const guards = {
       link(from, to, (error) => done(error?.code === 'EEXIST' && to.includes('/.break-') ? null : error));
     // The race that this opens is a few microseconds wide; a scheduler could stop anybody here for as long as it likes.
     fs.unlink = (path, done) => {
-      if (path.includes('/.lock-')) setTimeout(() => unlink(path, done), Math.random() * 500);
+      if (path.includes('/.lock-')) setTimeout(() => unlink(path, done), Math.random() * 2_000);
       else unlink(path, done);
     };
   },

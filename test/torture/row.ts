@@ -5,8 +5,8 @@
  * returns what is wrong: an empty list, always, or the program has a bug. Everything random in it comes from
  * `random`, so that a round that found something can be run again by its seed (`--only row --seed N`).
  *
- * A CONTROL is the same round with one guard of the program taken out. It must find something within a minute: a row
- * that would not notice the loss of the guard proves nothing about it.
+ * A CONTROL is the same round with one guard of the program taken out. It must find something within a minute, or in
+ * eight rounds where these take longer: a row that would not notice the loss of the guard proves nothing about it.
  */
 import type { Violation, ViolationKind } from '../rig/violation.ts';
 

@@ -10,6 +10,9 @@ import { choose, pick, type Round, type Row } from '../row.ts';
 import { needsOracle, Terminals } from '../terminals.ts';
 
 const TASKS = 14;
+const HOLDS = ['0', '0.1', '0.2', '0.4'];
+/** With the guard taken out: agents that work longer, and stops that last until somebody idle has looked. */
+const CONTROL = { holds: ['1', '2'], spanMs: 1_500 };
 const LASTS_MS = 5_000;
 const TERMINALS = 3;
 /** Longer than the 5 s after which a heartbeat is due; in one round of so many. */
@@ -17,12 +20,12 @@ const LONG_MS = 6_000;
 const LONG_IN = 6;
 
 async function round(round: Round): Promise<Violation[]> {
-  const { random } = round;
+  const { random, control } = round;
   const terminals = await Terminals.open(round);
   const { codex } = terminals;
-  const kills = round.index % 2 === 1;
+  const kills = control === undefined && round.index % 2 === 1;
   for (let i = 0; i < TASKS; i++) {
-    const hold = choose(random, ['0', '0.1', '0.2', '0.4']);
+    const hold = choose(random, control === undefined ? HOLDS : CONTROL.holds);
     await codex.task(`task-${i}.md`, `hold=${hold}${random() < 0.3 ? ' grandchild' : ''}`);
   }
   const start = () => terminals.startAtRandomSteps(['-c', String(1 + pick(random, 3))], 'stop:0.08');
@@ -33,6 +36,7 @@ async function round(round: Round): Promise<Violation[]> {
   let judged = false;
   const span = () => {
     if (!isOn()) return 0;
+    if (control !== undefined) return CONTROL.spanMs;
     if (longOnes > 0 && longOnes--) return LONG_MS;
     const luck = random();
     return luck < 0.05
