@@ -314,8 +314,5 @@ test('of a command the shell around it is left out, and of a path the directory 
   assert.equal(doing('command', "bash -c 'echo cut off…"), ' ⠙ a.md      0s  $ echo cut off…');
   assert.equal(doing('command', 'sh -c ls'), ' ⠙ a.md      0s  $ ls');
   assert.equal(doing('command', 'git diff'), ' ⠙ a.md      0s  $ git diff');
-  assert.equal(
-    doing('file-change', '/code/src/a.ts, /code/b.ts'),
-    ' ⠙ a.md      0s  changes src/a.ts, b.ts',
-  );
+  assert.equal(doing('file-change', '/code/src/a.ts, /code/b.ts'), ' ⠙ a.md      0s  changes src/a.ts, b.ts');
 });
