@@ -247,10 +247,10 @@ export class Coordinator {
     }
   }
 
-  /** First come, first served, also where nothing new may begin. */
+  /** First come, first served, also where nothing new may begin; but who has never left its place waits for nobody. */
   #givePlaces(): void {
     for (const [claim, place] of this.#wantPlace) {
-      if (!this.#level.takeAgain(place)) return;
+      if (!this.#level.takeAgain(place)) continue;
       this.#wantPlace.delete(claim);
       this.#deps.givePlace?.(claim);
     }

@@ -11,20 +11,24 @@ import { makeMachine } from './machine.ts';
 
 const SUCCESS = succeeded();
 
-function options(concurrency: number) {
-  const event = started(0, { concurrency });
+type Tell = Parameters<CoordinatorDeps['attempt']>[1];
+
+function options(concurrency: number, maxWaiting: number) {
+  const event = started(0, { concurrency, maxWaiting });
   assert.ok(event.kind === 'run-started');
   return event.options;
 }
 
-/** `play` is an attempt at a task; what it succeeds in is marked so. */
+/** `play` is an attempt at a task; what it succeeds in is marked so. It is told of a place that it wants again by `placed`. */
 function makeRun(
   t: TestContext,
   tasks: number,
   concurrency: number,
-  play: (task: Task) => Promise<Outcome>,
-  ceilings: Partial<CoordinatorDeps['ceilings']>,
+  play: (task: Task, tell: Tell, placed: Promise<void>) => Promise<Outcome>,
+  ceilings: Partial<CoordinatorDeps['ceilings']> = {},
+  maxWaiting = 16,
 ) {
+  const placed = new Map<string, () => void>();
   const machine = makeMachine(t);
   const world = machine.boot();
   const { path } = machine.directory;
@@ -39,7 +43,7 @@ function makeRun(
   for (const { name } of made) machine.write(name, 'Do it.\n');
   const coordinator = new Coordinator(world, {
     run: 'ours',
-    options: options(concurrency),
+    options: options(concurrency, maxWaiting),
     codex: { command: 'codex', launcher: 'codex', isCodex: true },
     codexVersion: '',
     how: { backend: 'exec', policy: 'never' },
@@ -50,8 +54,10 @@ function makeRun(
     directories,
     pauses: new Pauses(world, { directories, by: 'test', emit }),
     emit,
-    attempt: async ({ task }) => {
-      const outcome = await play(task);
+    givePlace: (claim) => placed.get(claim)?.(),
+    attempt: async ({ task, claim }, tell) => {
+      const hasPlace = new Promise<void>((resolve) => placed.set(claim, resolve));
+      const outcome = await play(task, tell, hasPlace);
       if (outcome.kind === 'succeeded') machine.write(markerOf.completed(task.name), '');
       return outcome;
     },
@@ -120,4 +126,29 @@ test('an error of the loop ends the run as one of an attempt does: what runs is 
   );
   await assert.rejects(run, /the disk/);
   assert.deepEqual(over, ['0.md', '1.md']);
+});
+
+test('who has kept its place while it waited for a person goes on at once, past those that have none', async (t) => {
+  const went: string[] = [];
+  let bothAsk: () => void = () => {};
+  const asked = new Promise<void>((resolve) => (bothAsk = resolve));
+  const { run } = makeRun(
+    t,
+    2,
+    1,
+    async ({ name }, tell, placed) => {
+      tell({ kind: 'place', is: 'left' }); // the second is one too many, and keeps the only place there is
+      if (name === '1.md') bothAsk();
+      await asked;
+      if (name === '1.md') await moment(); // its answer is the later one
+      tell({ kind: 'place', is: 'wanted' });
+      await placed;
+      went.push(name);
+      return SUCCESS;
+    },
+    {},
+    1,
+  );
+  await run;
+  assert.deepEqual(went, ['1.md', '0.md']);
 });
