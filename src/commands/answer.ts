@@ -3,7 +3,7 @@
  * once, whoever else answers at the same moment; what came too late is taken back and said.
  */
 import type { AnswerOptions } from '../core/answer-requests.ts';
-import { EnvironmentError, UsageError } from '../core/errors.ts';
+import { EnvironmentError, isStorageError, UsageError } from '../core/errors.ts';
 import { shellQuoted } from '../core/printable.ts';
 import { digestOf, idOf, type Decision, type Question } from '../core/question.ts';
 import type { AnswerOutcome, AnswerResult, OpenQuestion } from '../core/reports.ts';
@@ -100,8 +100,8 @@ function refuseUnoffered({ question, task }: OpenQuestion, decision: Decision): 
 }
 
 /** For whoever answers by keys; as `Answers`. Throws EnvironmentError where there is no place for answers. */
-export function openAnswering(env: NodeJS.ProcessEnv) {
-  const answers = new Answers(realWorld(), env);
+export function openAnswering(env: NodeJS.ProcessEnv, world = realWorld()) {
+  const answers = new Answers(world, env);
   return {
     standing: (asked: OpenQuestion) => answers.standing(asked),
     give: (asked: OpenQuestion, decision: Decision) => answers.give(asked, decision),
@@ -138,6 +138,15 @@ class Answers {
    * UsageError where the run that asks would not find the answer, EnvironmentError where it cannot be kept.
    */
   async give(asked: OpenQuestion, decision: Decision): Promise<AnswerResult> {
+    try {
+      return await this.#tryToGive(asked, decision);
+    } catch (error) {
+      if (!isStorageError(error)) throw error;
+      throw new EnvironmentError(`it could not be answered: ${error.message}`, undefined, { cause: error });
+    }
+  }
+
+  async #tryToGive(asked: OpenQuestion, decision: Decision): Promise<AnswerResult> {
     const { files, me, now } = this.#world;
     const { task, question } = asked;
     const before = await this.standing(asked);
