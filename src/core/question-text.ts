@@ -43,7 +43,7 @@ export function questionText(question: Question, now: number, howToAnswer: HowTo
 function askedText(question: Question, columns: number): string[] {
   const { asked, workingDirectory } = question;
   const who = visible(question.task);
-  const where = shownPath(workingDirectory, '/');
+  const where = shownPath(workingDirectory);
   switch (asked.kind) {
     case 'command': {
       const call = shellCall(asked.command);
@@ -62,13 +62,8 @@ function askedText(question: Question, columns: number): string[] {
       const files = changes.length === 1 ? '1 file' : `${changes.length} files`;
       return [
         ...prose(`${who} asks to change ${files}, from ${where}:`, columns),
-        ...changes.flatMap((change, index) => [
-          '',
-          ...prose(`${index + 1}. ${changeTitle(change, workingDirectory)}:`, columns),
-          '',
-          ...quotedText(diffLines(change.diff), columns),
-        ]),
-        ...(grantRoot === undefined ? [] : ['', ...prose(granted(grantRoot, workingDirectory), columns)]),
+        ...changes.flatMap((change, index) => ['', ...changeText(change, index + 1, question, columns)]),
+        ...(grantRoot === undefined ? [] : ['', ...grantText(grantRoot, question, columns)]),
       ];
     }
     default:
@@ -76,15 +71,45 @@ function askedText(question: Question, columns: number): string[] {
   }
 }
 
-const granted = (root: string, from: string) =>
-  `It also asks to write at will in ${shownPath(root, from)} while its session lasts.`;
-
-function changeTitle({ path, change, movedTo, diff }: FileChange, from: string): string {
+function changeText(
+  { path, change, movedTo, diff }: FileChange,
+  n: number,
+  { workingDirectory: from }: Question,
+  columns: number,
+): string[] {
   const lines = diff.split('\n').length - (diff.endsWith('\n') ? 1 : 0);
   const size = diff === '' ? 'with nothing in it' : `${lines} ${lines === 1 ? 'line' : 'lines'}`;
-  const target = movedTo === undefined ? '' : `, and move it to ${shownPath(movedTo, from)}`;
-  return `${change} ${shownPath(path, from)}${target}, ${size}`;
+  return [
+    ...prose(`${n}. ${change}${whereabouts(path, from)}, ${size}:`, columns),
+    ...pathText(path, from, columns),
+    ...(movedTo === undefined
+      ? []
+      : [
+          '',
+          ...prose(`and move it${whereabouts(movedTo, from)}, to:`, columns),
+          ...pathText(movedTo, from, columns),
+        ]),
+    '',
+    change === 'update' ? 'with these changes:' : 'with this text:',
+    '',
+    ...quotedText(diffLines(diff), columns),
+  ];
 }
+
+const grantText = (root: string, { workingDirectory: from }: Question, columns: number) => [
+  ...prose(`It also asks to write at will${whereabouts(root, from)}, while its session lasts, in:`, columns),
+  ...pathText(root, from, columns),
+];
+
+/** A path that was written in another way is shown as it was written, too: with a link on its way, `..` leads elsewhere. */
+function pathText(path: string, from: string, columns: number): string[] {
+  const whole = posix.resolve('/', from, path);
+  const quote = (text: string) => ['', ...behind(MARGIN, visible(text), columns)];
+  return [...quote(whole), ...(whole === path ? [] : ['', 'which was written:', ...quote(path)])];
+}
+
+const whereabouts = (path: string, from: string) =>
+  isOutside(path, from) ? `, outside of ${visible(posix.resolve('/', from))}` : '';
 
 /** Lines of a file end in a line end; where the last does not, it is said. */
 function diffLines(diff: string): readonly VisibleLine[] {
@@ -94,16 +119,13 @@ function diffLines(diff: string): readonly VisibleLine[] {
   return [...lines, { first: lines.length + 1, last: lines.length + 1, text: '‹no line end›' }];
 }
 
-/** Absolute and without `..`, by the words alone: where links lead is not looked at. As it was written too, if that is something else. */
-function shownPath(path: string, from: string): string {
-  const whole = posix.resolve('/', from, path);
-  const said = [
-    ...(whole === path ? [] : [`written ${visible(path)}`]),
-    ...(isOutside(whole, from) ? [`outside of ${visible(posix.resolve('/', from))}`] : []),
-  ];
-  return said.length === 0 ? visible(whole) : `${visible(whole)} (${said.join('; ')})`;
+/** Absolute and without `..`, and as it was written where that is something else. */
+function shownPath(path: string): string {
+  const whole = posix.resolve('/', path);
+  return whole === path ? visible(whole) : `${visible(whole)} (written ${visible(path)})`;
 }
 
+/** By the words alone: where links lead is not looked at. */
 const isOutside = (path: string, from: string) => /^\.\.(?:\/|$)/.test(relative(path, from));
 
 /** From the working directory; a relative one cannot be, and is nowhere. */
@@ -144,15 +166,18 @@ function answersText(question: Question, path: string): string[] {
 const prose = (text: string, columns: number) =>
   folded(text, columns - 4).map((row, index) => (index === 0 ? row : `  ↪ ${row}`));
 
+/** In so many columns Markdown takes a line for code, and neither hides nor formats anything in it: the notice is looked at as that, too. */
+const MARGIN = '    ';
+
 /** What the agent wrote, so that no line of it can be taken for one of ours. */
 const quotedText = (lines: readonly VisibleLine[], columns: number) =>
-  lines.flatMap(({ text }) => behind('  ', text, columns));
+  lines.flatMap(({ text }) => behind(MARGIN, text, columns));
 
 function numberedText(lines: readonly VisibleLine[], columns: number): string[] {
   const numbers = lines.map(({ first, last }) => (first === last ? `${first}` : `${first}–${last}`));
   const width = Math.max(...numbers.map((number) => number.length));
   return lines.flatMap(({ text }, index) =>
-    behind(`  ${(numbers[index] ?? '').padStart(width)} `, text, columns),
+    behind(`${MARGIN}${(numbers[index] ?? '').padStart(width)} `, text, columns),
   );
 }
 

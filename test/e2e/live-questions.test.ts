@@ -39,9 +39,9 @@ test('a question comes up whole, is answered by a key, and the next one comes', 
   await shows(screen, /^ \? 1 of 3: 1\.md asks to run: npm install left-pad$/m);
   assert.match(
     screen.history,
-    /^❓ 1\.md asks to run this command with \/bin\/bash -lc, in \/work:\n\n {2}│ npm install left-pad\n/m,
+    /^❓ 1\.md asks to run this command with \/bin\/bash -lc, in \/code:\n\n {4}│ npm install left-pad\n/m,
   );
-  assert.match(screen.text, /^ {3}in \/work · in the words of its agent: It has to be\.$/m);
+  assert.match(screen.text, /^ {3}in \/code · in the words of its agent: It has to be\.$/m);
   assert.match(screen.text, /^ {3}y approve · s for this session · n deny · c deny and stop$/m);
   assert.match(screen.text, /^ \? 1\.md .* waits for your answer$/m);
   assert.match(screen.text, /0 running of 4 · 3 wait for an answer/);
@@ -80,7 +80,7 @@ test('of a very long question the rest is printed before a yes counts', { skip }
   await sleep(READ_MS);
   screen.press('y');
   await shows(screen, /^ {3}y approve · s for this session/m);
-  assert.match(screen.history, /^ {2}401 │ rm -rf \/$/m);
+  assert.match(screen.history, /^ {4}401 │ rm -rf \/$/m);
   assert.doesNotMatch(screen.history, /approved (?:for|by)/);
   await sleep(READ_MS);
   screen.press('s');
@@ -93,7 +93,7 @@ test('of a very long question the rest is printed before a yes counts', { skip }
 test('in a small terminal a question is seen and answered as well', { skip }, async (t) => {
   const screen = await askOn(t, [`echo ${'x'.repeat(60)}; rm -rf сopy`], { columns: 40, rows: 12 });
   await shows(screen, /^ {3}y approve {2}s session {2}n deny {2}c stop$/m);
-  assert.match(screen.history, /│ echo x{31}\n {2}↪ x{29}; rm -r\n {2}↪ f сopy‹U\+0441 c›/);
+  assert.match(screen.history, /│ echo x{29}\n {4}↪ x{31}; r\n {4}↪ m -rf сopy‹U\+0441 c›/);
   await sleep(READ_MS);
   screen.press('n');
   await said(screen, /^❔ 1\.md \(\w{6}\): denied by ada/m);

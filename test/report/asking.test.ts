@@ -51,7 +51,7 @@ test('the oldest question is printed whole, once, and the next one when it has b
     '',
     '❓ a.md asks to run this command with /bin/bash -lc, in /code:',
     '',
-    '  │ rm -rf build',
+    '    │ rm -rf build',
     '',
     'Once it is approved, Codex may run it outside of its sandbox.',
     '',
@@ -120,8 +120,8 @@ test('of a long question the beginning is printed, and a yes counts when the res
   ask(long(300));
   look();
   const first = printed();
-  assert.ok(first.includes('  198 │ echo 197'));
-  assert.ok(!first.includes('  199 │ echo 198'));
+  assert.ok(first.includes('    198 │ echo 197'));
+  assert.ok(!first.includes('    199 │ echo 198'));
   const unread = look()?.unread ?? 0;
   assert.deepEqual(first.slice(-3), [
     '',
@@ -133,8 +133,8 @@ test('of a long question the beginning is printed, and a yes counts when the res
   assert.deepEqual(answers, []);
   const rest = printed();
   assert.equal(rest.length, unread + 1);
-  assert.equal(rest[0], '  199 │ echo 198');
-  assert.ok(rest.includes('  300 │ echo 299'));
+  assert.equal(rest[0], '    199 │ echo 198');
+  assert.ok(rest.includes('    300 │ echo 299'));
   assert.equal(look()?.unread, 0);
   press('y');
   assert.deepEqual(answers, [], 'nobody can have read it');

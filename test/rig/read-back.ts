@@ -29,7 +29,7 @@ const readLine = (shown: string) =>
 export function readBehindGutter(rows: readonly string[]): string {
   const lines: string[] = [];
   for (const row of rows) {
-    const [, gutter, text = ''] = /^ {2}[\d– ]*(│|↪)(?: (.*))?$/su.exec(row) ?? [];
+    const [, gutter, text = ''] = /^ {4}[\d– ]*(│|↪)(?: (.*))?$/su.exec(row) ?? [];
     if (gutter === undefined) throw new Error(`${JSON.stringify(row)} has no gutter`);
     if (gutter === '│') lines.push(text);
     else lines[lines.length - 1] += text;

@@ -34,7 +34,7 @@ function commandIn(text: readonly string[]): readonly string[] {
 const shown = (command: string) =>
   commandIn(textOf(asks(command)))
     .join('\n')
-    .replace(/^ {2}│ ?/, '');
+    .replace(/^ {4}│ ?/, '');
 
 function each(table: readonly (readonly [string, string])[]): void {
   for (const [command, expected] of table) assert.equal(shown(command), expected, JSON.stringify(command));
@@ -83,18 +83,18 @@ test('in a question nothing is pushed out of sight: not by blanks, by empty line
     ['ls ', 'ls‹1 space›'],
   ]);
   assert.deepEqual(commandIn(textOf(asks(`ls${'\n'.repeat(500)}rm -rf /`))), [
-    '      1 │ ls',
-    '  2–500 │ ‹499 empty lines›',
-    '    501 │ rm -rf /',
+    '        1 │ ls',
+    '    2–500 │ ‹499 empty lines›',
+    '      501 │ rm -rf /',
   ]);
   assert.deepEqual(commandIn(textOf(asks(`ls\n${' \n'.repeat(100)}rm x`))), [
-    '      1 │ ls',
-    '      2 │ ‹1 space›',
-    '  3–101 │ ‹the same line 99 times more›',
-    '    102 │ rm x',
+    '        1 │ ls',
+    '        2 │ ‹1 space›',
+    '    3–101 │ ‹the same line 99 times more›',
+    '      102 │ rm x',
   ]);
   const long = commandIn(textOf(asks(`echo ${'x'.repeat(80)}; rm -rf /`), 60));
-  assert.deepEqual(long, [`  │ echo ${'x'.repeat(51)}`, `  ↪ ${'x'.repeat(29)}; rm -rf /`]);
+  assert.deepEqual(long, [`    │ echo ${'x'.repeat(49)}`, `    ↪ ${'x'.repeat(31)}; rm -rf /`]);
 });
 
 test('in a question what looks like ASCII and is none is told by its number', () => {
@@ -124,17 +124,45 @@ test('in a question the marks of this program cannot be forged', () => {
 });
 
 test('in a question a path is said as it is, and that it lies outside', () => {
-  const titles = (path: string) =>
-    textOf(asks({ kind: 'file-changes', changes: [{ path, change: 'delete', diff: '' }] }))[2];
-  assert.equal(titles('/project/a'), '1. delete /project/a, with nothing in it:');
-  assert.equal(titles('/etc/passwd'), '1. delete /etc/passwd (outside of /project), with nothing in it:');
-  assert.equal(
-    titles('/project/../etc/x'),
-    '1. delete /etc/x (written /project/../etc/x; outside of /project), with nothing in it:',
+  const said = (path: string) =>
+    textOf(asks({ kind: 'file-changes', changes: [{ path, change: 'delete', diff: '' }] }))
+      .slice(2, 9)
+      .filter((line) => line !== '');
+  assert.deepEqual(said('/project/a').slice(0, 2), ['1. delete, with nothing in it:', '    │ /project/a']);
+  assert.deepEqual(said('/project/../etc/x'), [
+    '1. delete, outside of /project, with nothing in it:',
+    '    │ /etc/x',
+    'which was written:',
+    '    │ /project/../etc/x',
+  ]);
+  for (const [path, isOutside] of [
+    ['/etc/passwd', true],
+    ['/projects/x', true],
+    ['/project/..a', false],
+    ['../project/b', false],
+    ['../x', true],
+  ] as const)
+    assert.equal(/outside of \/project/.test(said(path)[0] ?? ''), isOutside, path);
+  assert.equal(said('/project/a\n2. \u202e')[1], '    │ /project/a‹LF›2. ‹U+202E›');
+});
+
+test('in a question nothing that an agent wrote is hidden or formatted where the notice is looked at as Markdown', () => {
+  const markdown = '<!--\n# *a* _b_ `c` [d](e)\n```\n~~~\n<details>\n-->';
+  const asked = asks(
+    {
+      kind: 'file-changes',
+      changes: [{ path: markdown, change: 'update', movedTo: markdown, diff: markdown }],
+      grantRoot: markdown,
+    },
+    { reason: markdown },
   );
-  assert.equal(titles('/projects/x'), '1. delete /projects/x (outside of /project), with nothing in it:');
-  assert.equal(titles('/project/..a'), '1. delete /project/..a, with nothing in it:');
-  assert.equal(titles('/project/a\n2. \u202e'), '1. delete /project/a‹LF›2. ‹U+202E›, with nothing in it:');
+  for (const text of [textOf(asked), textOf(asks(markdown))]) {
+    const ours = text.filter((line, index) => !/^ {4}/.test(line) && index > 0);
+    assert.doesNotMatch(ours.join('\n'), /[<*_`[]/);
+    for (const [index, line] of text.entries())
+      if (/^ {4}/.test(line))
+        assert.match(text[index - 1] ?? '', /^(?: {4}.*)?$/, 'code begins behind an empty line');
+  }
 });
 
 /** What deceives, and what a mark of ours could be made of. */
@@ -198,7 +226,7 @@ test('no two questions are shown alike', () => {
     'c',
     'с‹U+0441 c›',
     '\n',
-    '  │ ',
+    '    │ ',
     'a',
     "'",
     '/bin/bash -lc ',
