@@ -205,7 +205,8 @@ test('whatever stands in a question, all that is shown can be seen, and reads ba
       const plain = asks(command);
       const text = textOf(plain, columns);
       const script = readBehindGutter(commandIn(text));
-      const shell = /this command with (\S+ \S+),/.exec(text[0] ?? '');
+      const heading = text.slice(0, text.indexOf('')).join('').replaceAll('  ↪ ', '');
+      const shell = /this command with (\S+ \S+),/.exec(heading);
       if (shell) assert.ok(command.startsWith(`${shell[1]} `));
       else assert.equal(script, command);
     }),
