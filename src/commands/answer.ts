@@ -5,7 +5,7 @@
 import type { AnswerOptions } from '../core/answer-requests.ts';
 import { EnvironmentError, isStorageError, UsageError } from '../core/errors.ts';
 import { shellQuoted } from '../core/printable.ts';
-import { digestOf, idOf, type Decision, type Question } from '../core/question.ts';
+import { digestOf, idOf, type Answer, type Decision, type Question } from '../core/question.ts';
 import type { AnswerOutcome, AnswerResult, OpenQuestion } from '../core/reports.ts';
 import type { Task } from '../core/task.ts';
 import { whoHears, type Hearer } from '../engine/open-questions.ts';
@@ -14,6 +14,7 @@ import { answersFolder, giveAnswer, openAnswers, readAnswer, removeAnswers } fro
 import { thisAnswerer } from '../io/answerer.ts';
 import { describeDirectory } from '../io/file-system.ts';
 import { COOKIE } from '../io/sweep.ts';
+import { JournalReader } from '../io/journal.ts';
 import { lookAtState } from '../io/task-directory.ts';
 import { questionsOf } from './approvals.ts';
 import { namedTask } from './task-names.ts';
@@ -167,8 +168,21 @@ class Answers {
     const directory = await describeDirectory(files, task.directory);
     const after = await whoHears(this.#world, directory, question);
     if (after.kind === 'listens') return { kind: 'given', answer, ...this.#elsewhere(after) };
+    // It may have been heard, and the attempt be over for it, before we looked again.
+    if (await this.#wasHeard(task, answer)) return { kind: 'given', answer };
     await removeAnswers(files, this.#folder, claim, n);
     return { kind: 'late', why: after.kind === 'dead' ? 'dead' : 'over' };
+  }
+
+  /** Whoever hears an answer writes it down before the agent is told. */
+  async #wasHeard({ directory }: Task, { claim, n, digest, at, by }: Answer): Promise<boolean> {
+    let isHeard = false;
+    const journal = new JournalReader(this.#world.files, { path: directory }, (note) => {
+      const isOurs = note.digest === digest && note.at === at && note.by.pid === by.pid;
+      isHeard ||= note.claim === claim && note.n === n && isOurs;
+    });
+    await journal.read();
+    return isHeard;
   }
 
   #pathOf({ claim, n }: Question): string {

@@ -294,6 +294,33 @@ test('of two terminals that answer at the same moment exactly one has answered, 
   t.diagnostic(`won by ${[...winners].join(' and ')}`);
 });
 
+test('an answer that was heard counts, also if its attempt was over before the look that comes after', async (t) => {
+  const asking = await makeAsking(t);
+  await asking.ask('fix.md');
+  const trap = path.join(asking.bench.scratch, 'trap.mjs');
+  // As the owner does that hears it at once: it is written down, then the agent ends for it, and the claim is released.
+  writeFileSync(
+    trap,
+    `import fs from 'node:fs';
+     import { syncBuiltinESMExports } from 'node:module';
+     const { link, appendFileSync, readFileSync, unlinkSync } = fs;
+     fs.link = (from, to, done) => link(from, to, (error) => {
+       const answer = JSON.parse(readFileSync(to, 'utf8'));
+       const at = new Date(answer.at).toISOString();
+       const note = { ...answer, at, kind: 'answer', task: 'fix.md', attempt: 1, asked: 'x', text: 'x', askedAt: answer.at };
+       appendFileSync(${JSON.stringify(`${asking.bench.tasks}/.codex-worker/journal.jsonl`)}, JSON.stringify(note) + '\\n');
+       unlinkSync(${JSON.stringify(`${asking.bench.tasks}/.lock-fix.md`)});
+       unlinkSync(to);
+       done(error);
+     });
+     syncBuiltinESMExports();`,
+  );
+  const { code, stderr } = await asking.bench.run(['deny', 'fix.md', '--stop'], {
+    env: { NODE_OPTIONS: `--import=file://${trap}` },
+  });
+  assert.equal(code, 0, stderr);
+});
+
 test('answers of a dead run go when somebody answers a week later', async (t) => {
   const asking = await makeAsking(t);
   await asking.ask('fix.md');
