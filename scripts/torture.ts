@@ -232,7 +232,7 @@ say(
 );
 for (const { row, unavailable } of results.values())
   if (unavailable) say(`cannot run ${row.name}: ${unavailable}`);
-const controls = values.controls === 'no' ? [] : runnable.flatMap((row) => ControlResult.of(row));
+const controls = values.controls === 'no' ? [] : runnable.flatMap((row) => ControlResult.of(row, backend));
 const queue = [...controls];
 const allLanes = Array.from({ length: lanes }, () => new Lane());
 process.on('SIGINT', () => {

@@ -13,9 +13,13 @@
  *   stopped-lives    a process that is stopped counts as dead
  *   no-follow        a task file that is a symbolic link is followed
  *   janitor          what the dead left between two steps is not seen
+ *   shown-words      what a person was shown and what an agent asks are taken for the same words
+ *   answers-for-all  whoever answers is told that it was his answer that counts
+ *   question-stays   the file of a question is never removed
  *   work             no process is seen to use CPU
  */
 import childProcess from 'node:child_process';
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { syncBuiltinESMExports } from 'node:module';
@@ -78,6 +82,25 @@ const guards = {
       if (path.includes('/.lock-')) setTimeout(() => unlink(path, done), Math.random() * 2_000);
       else unlink(path, done);
     };
+  },
+  'shown-words': () => {
+    const { createHash } = crypto;
+    crypto.createHash = (...algorithm) => {
+      const hash = createHash(...algorithm);
+      const update = hash.update.bind(hash);
+      hash.update = (data, ...rest) => {
+        const [, claim, n] = /^\{"claim":"([0-9a-f]{32})","n":(\d+),/.exec(String(data)) ?? [];
+        return claim === undefined ? update(data, ...rest) : update(`${claim}.${n}`);
+      };
+      return hash;
+    };
+  },
+  'answers-for-all': () => {
+    fs.link = (from, to, done) =>
+      to.includes('/answers/') ? link(from, to, () => done(null)) : link(from, to, done);
+  },
+  'question-stays': () => {
+    fs.unlink = (path, done) => (path.includes('/questions/') ? done(null) : unlink(path, done));
   },
   'probe-for-all': () => {
     fs.link = (from, to, done) => (to.includes('/tmp/probe.') ? done(null) : link(from, to, done));

@@ -60,6 +60,8 @@ export interface Row {
   readonly systematic?: number;
   /** Guards that can be taken out, and what the harness must then find. */
   readonly controls: Readonly<Record<string, ViolationKind>>;
+  /** Of these, those that do not show with an app-server: it does nothing before it is told its turn, gate or not. */
+  readonly ofExecOnly?: readonly string[];
   /** Why this machine cannot run it, as a sentence; `undefined` when it can. It is named in the table, never silently left out. */
   readonly unavailable?: () => Promise<string | undefined>;
   /** Ends within `patienceMs` (default 300 s), or it is counted as hung. */

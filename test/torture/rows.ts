@@ -1,5 +1,6 @@
 /** The rows of the torture run, in the order of its table. */
 import type { Row } from './row.ts';
+import { approvals } from './rows/approvals.ts';
 import { clock } from './rows/clock.ts';
 import { damagedLocks } from './rows/damaged-locks.ts';
 import { diskErrorsSimulated } from './rows/disk-errors-simulated.ts';
@@ -31,6 +32,7 @@ export const rows: readonly Row[] = [
   orphans,
   stopContinue,
   people,
+  approvals,
   interleavings,
   reapers,
   schedules,

@@ -93,8 +93,10 @@ export class ControlResult {
     this.expected = expected;
   }
 
-  static of(row: Row): ControlResult[] {
-    return Object.entries(row.controls).map(([name, expected]) => new ControlResult(row, name, expected));
+  static of(row: Row, backend: Backend): ControlResult[] {
+    return Object.entries(row.controls)
+      .filter(([name]) => backend === 'exec' || row.ofExecOnly?.includes(name) !== true)
+      .map(([name, expected]) => new ControlResult(row, name, expected));
   }
 
   add(report: RoundReport, ms: number): void {

@@ -29,6 +29,8 @@ export interface JudgeTerminals extends JudgeOptions {
   readonly excuse?: (found: Violation) => boolean;
   /** Tasks that fail whatever is done. */
   readonly failing?: number;
+  /** More arguments of the calm pass. */
+  readonly calm?: readonly string[];
   /** Done before the calm pass, by hand. */
   readonly first?: () => Promise<Violation[]>;
 }
@@ -119,9 +121,13 @@ export class Terminals {
    * Waits for the terminals, lets one calm pass put everything right, and says what is wrong then. A task that three
    * owners died on is failed, as documented; the next run takes it, so that pass is followed by another.
    */
-  async judge({ excuse = () => false, failing = 0, first, ...options }: JudgeTerminals = {}): Promise<
-    Violation[]
-  > {
+  async judge({
+    excuse = () => false,
+    failing = 0,
+    calm: more = [],
+    first,
+    ...options
+  }: JudgeTerminals = {}): Promise<Violation[]> {
     if (await this.isProven()) return this.codex.violations();
     const found: Violation[] = [];
     for (const run of this.running) {
@@ -131,7 +137,7 @@ export class Terminals {
     }
     if (found.some(({ kind }) => kind === 'hung')) return found;
     if (first) found.push(...(await first()));
-    const calm = async () => this.bench.run(['-c', '8', ...NEVER_BROKEN], { env: this.#env });
+    const calm = async () => this.bench.run(['-c', '8', ...NEVER_BROKEN, ...more], { env: this.#env });
     let last = await calm();
     if (await this.#sawThreeDeaths()) last = await calm();
     await this.#quiet();

@@ -110,13 +110,15 @@ class Crowd {
   }
 
   async #addWork(): Promise<void> {
-    const { random, control } = this.#round;
+    const { random, control, backend } = this.#round;
     const { bench, codex } = this.#scene;
     const { work, holds } = control === undefined ? { work: WORK, holds: HOLDS } : CONTROL;
     const finished = (await bench.ls()).filter((name) => /^(?:done|failed)_exec_log-/.test(name)).length;
     while (this.#tasks - finished < work) {
       const words = [`hold=${choose(random, holds)}`];
       if (control !== undefined || random() < 0.3) words.push('grandchild');
+      // Of an owner that is dead only such a server is left to be ended.
+      if (backend === 'app-server' && (control !== undefined || random() < 0.25)) words.push('deaf');
       if (random() < 0.2) words.push(choose(random, ['fail', 'retry=1']));
       await codex.task(`task-${this.#tasks++}.md`, words.join(' '));
     }
@@ -134,6 +136,7 @@ export const killRandom: Row = {
   name: 'kill-random',
   about: 'eight processes share tasks that end well, fail and are retried; each is killed again and again',
   share: 30,
+  ofExecOnly: ['early-go'],
   controls: { 'early-go': 'twice', 'nobody-lives': 'twice', blind: 'twice', 'rights-for-all': 'twice' },
   unavailable: needsOracle,
   round: playRound,
