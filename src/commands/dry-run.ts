@@ -46,6 +46,7 @@ export async function dryRun(
     run: '',
     options,
     codex: codex.launcher,
+    how,
     total: tasks.length,
     states: counts,
     refused,

@@ -24,6 +24,9 @@ const SPEAKS_FROM = [0, 80];
 const ON_FAILURE_BEFORE = [0, 81];
 const GRANULAR_FROM = [0, 145];
 
+const NO_TERMINAL =
+  'nobody can be asked without a terminal (--approvals queue leaves questions for codex-worker approve)';
+
 /**
  * `version` is what `codex --version` printed, or the name of a command of the user's own; `canAnswer` says whether a person
  * can be asked here.
@@ -43,16 +46,10 @@ export function chooseBackend(
     return { backend: 'exec', policy: 'never', ...declined(approval, why) };
   }
   if (!wants) {
-    const why =
-      asked === 'exec'
-        ? '--backend exec cannot ask anybody'
-        : 'nobody can be asked without a terminal; --approvals queue lets codex-worker approve answer';
+    const why = asked === 'exec' ? '--backend exec cannot ask anybody' : NO_TERMINAL;
     return { backend: 'exec', policy: 'never', ...declined(approval, why) };
   }
-  if (!asks) {
-    const why = 'nobody can be asked without a terminal; --approvals queue lets codex-worker approve answer';
-    return { backend: 'app-server', policy: 'never', ...declined(approval, why) };
-  }
+  if (!asks) return { backend: 'app-server', policy: 'never', ...declined(approval, NO_TERMINAL) };
   if (approval !== 'on-failure' || !found || isBefore(found, ON_FAILURE_BEFORE))
     return { backend: 'app-server', policy: approval };
   const policy = isBefore(found, GRANULAR_FROM) ? 'on-request' : 'granular';

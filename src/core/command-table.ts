@@ -303,7 +303,10 @@ const DENY: CommandRow = {
   takesPaths: false,
   argument: 'task',
   options: [
-    { flags: '--stop', description: 'And end its attempt: the task has failed, and is not tried again' },
+    {
+      flags: '--stop',
+      description: 'And end its attempt: the task has failed, and this run does not retry it',
+    },
     QUESTION,
   ],
   examples: [
@@ -432,6 +435,8 @@ export const HELP_ENVIRONMENT = [
 export const HELP_KEYS = [
   '  p, + -      pause and go on, in every terminal; more or fewer agents at once',
   '  q, ?        finish what runs and begin nothing else; what the keys do',
+  '  y, s, n, c  what an agent asks: approve it, also for its session; deny it, also',
+  '              ending the attempt',
 ].join('\n');
 
 export const HELP_EXIT_CODES = [

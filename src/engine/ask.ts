@@ -5,11 +5,12 @@
  * While one is open, the clocks of the attempt stand still and its place is free for another. A question that is no longer
  * needed, since the attempt ends, is answered by us: from then on nobody else can, and nobody thinks that he had.
  */
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isStorageError } from '../core/errors.ts';
 import { answerNote } from '../core/answer-note.ts';
 import { DECISIONS, digestOf, type Answer, type Question } from '../core/question.ts';
-import { questionHeadline, questionText } from '../core/question-text.ts';
+import { questionText } from '../core/question-text.ts';
 import { giveAnswer, readAnswer } from '../io/answer-file.ts';
 import { thisAnswerer } from '../io/answerer.ts';
 import type { AppServer, RequestId, ServerQuestion } from '../io/app-server.ts';
@@ -123,7 +124,7 @@ export class Questions {
     const { question, digest } = open;
     await writeQuestion(world.files, order.directory, world.me, question);
     await this.#notice();
-    log.entry({ kind: 'question', question, lines: this.#text(question) });
+    log.entry({ kind: 'question', question, lines: this.#text(question, {}) });
     ports.tell({ kind: 'question', question, digest });
     this.#leavePlace();
     const answer = await this.#answerTo(open);
@@ -135,7 +136,7 @@ export class Questions {
     await this.#notice();
     if (!open.isNeeded || this.#isOver) return;
     if (answer.decision === 'stop') this.stoppedBy = answer;
-    if (answer.decision === 'deny') this.#heard.warn(`declined: ${questionHeadline(question)}`);
+    if (answer.decision === 'deny') this.#heard.denied(question.asked);
     await this.#takePlace();
     this.#server.decide(id, answer.decision);
   }
@@ -193,7 +194,9 @@ export class Questions {
     const { world, order } = this.#running;
     const { directory, task } = order;
     const open = [...this.#open.values()].map(({ question }) => question);
-    const text = open.map((question) => this.#text(question).join('\n'));
+    // Whoever finds it may be anywhere.
+    const howToAnswer = { path: path.join(task.directory, task.name) };
+    const text = open.map((question) => this.#text(question, howToAnswer).join('\n'));
     await writeNotice(
       world.files,
       directory,
@@ -203,9 +206,8 @@ export class Questions {
     );
   }
 
-  #text(question: Question): string[] {
-    const { world, order } = this.#running;
-    return questionText(question, world.now().getTime(), { path: order.task.label });
+  #text(question: Question, howToAnswer: { readonly path?: string }): string[] {
+    return questionText(question, this.#running.world.now().getTime(), howToAnswer);
   }
 
   #leavePlace(): void {

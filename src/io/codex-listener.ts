@@ -1,6 +1,7 @@
 /** What Codex says: `codex exec --json`, one event a line, and its standard error. */
 import type { Usage } from '../core/outcome.ts';
 import { headline, printableText } from '../core/printable.ts';
+import type { Asked } from '../core/question.ts';
 import type { RateLimits } from '../core/rate-limits.ts';
 import { tokensIn, usageSince } from '../core/spending.ts';
 import type { AgentEvent } from './agent-event.ts';
@@ -14,6 +15,8 @@ const countOf = (value: unknown): number =>
   typeof value === 'number' && Number.isFinite(value) && value > 0 ? Math.floor(value) : 0;
 /** What Codex says on stderr and goes on after, however it ends. */
 const NO_REASON = /^(?:warning:|Reading (?:prompt|additional input) from stdin)/i;
+/** What Codex says of an answer that we have given it; `rejected by user approval settings` is its own decision. */
+const BY_A_PERSON = /rejected by user(?! approval)/;
 const MAX_WARNINGS = 20;
 const MAX_OPEN = 100;
 const TAIL = 8_192;
@@ -43,6 +46,7 @@ export class CodexListener {
   startFailed: string | undefined;
   threadId: string | undefined;
   usage: Usage | undefined;
+  #isDenied = false;
   /** The last message of the agent. */
   answer = '';
   readonly warnings: string[] = [];
@@ -115,8 +119,15 @@ export class CodexListener {
     this.#stderrLine = (lines.pop() ?? '').slice(0, TAIL); // a chunk ends anywhere, a warning does not
     for (const line of lines) {
       const refused = /tools::router: error=(.*)$/.exec(printableText(line))?.[1]; // app-server colours it
-      if (refused) this.warn(refused);
+      if (refused && !(this.#isDenied && BY_A_PERSON.test(refused))) this.warn(refused);
     }
+  }
+
+  /** What was asked was denied. In the words for what Codex may say of it as well: one thing is one warning. */
+  denied(asked: Asked): void {
+    this.#isDenied = true;
+    if (asked.kind === 'command') this.warn(declined(asked.command));
+    else this.warn(unapplied(asked.changes));
   }
 
   /** What Codex said last when something went wrong: for the failure line. */
@@ -187,7 +198,7 @@ export class CodexListener {
           textOf(item['status']),
         ];
         const exitCode = typeof item['exit_code'] === 'number' ? item['exit_code'] : undefined;
-        if (status === 'declined') this.warn(`declined: ${command}`);
+        if (status === 'declined') this.warn(declined(command));
         if (isSandboxComplaint(output)) this.sandboxComplaint ??= output;
         else if (exitCode !== 0 && output.includes('Read-only file system'))
           this.warn(`the sandbox refused a write: ${command}`);
@@ -201,7 +212,7 @@ export class CodexListener {
           change: textOf(change['kind']) || 'update',
         }));
         this.hasChangedFiles ||= !failed && named.length > 0;
-        if (failed) this.warn(`a change was not applied: ${named.map(({ path }) => path).join(', ')}`);
+        if (failed) this.warn(unapplied(named));
         return [{ kind: 'file-change', changes: named, failed }];
       }
       case 'error':
@@ -217,6 +228,10 @@ export class CodexListener {
     }
   }
 }
+
+const declined = (command: string) => `declined: ${command}`;
+const unapplied = (changes: readonly { readonly path: string }[]) =>
+  `a change was not applied: ${changes.map(({ path }) => path).join(', ')}`;
 
 /** Whether a text begins as Codex's sandbox does where the machine does not let it work. */
 export const isSandboxComplaint = (text: string): boolean =>

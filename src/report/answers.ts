@@ -11,7 +11,7 @@ export function describeAnswers(counts: AnswerCounts): string {
   const parts = [
     [approved, 'approved'],
     [denied, 'denied'],
-    [stopped, 'answered by a stop'],
+    [stopped, 'denied and stopped'],
     [timedOut, 'not answered in time'],
     [withdrawn, 'withdrawn'],
   ] as const;

@@ -19,7 +19,9 @@ export interface ApprovalsView {
 
 export function approvalsText({ open, unheard }: ApprovalsReport, view: ApprovalsView): string {
   const blocks = open.map((asked) => [titleOf(asked, view.paint), ...linesOf(asked, view)].join('\n'));
-  const notes = unheard.map((task) => view.paint.dim(`${visible(task.label)} asked too, but ${DEAD}`));
+  const notes = unheard.map((task) =>
+    view.paint.dim(`${visible(task.label)} asked${open.length === 0 ? '' : ' too'}, but ${DEAD}`),
+  );
   if (open.length === 0) blocks.push('No agent asks anything here.');
   return `${[...blocks, ...(notes.length > 0 ? [notes.join('\n')] : [])].join('\n\n')}\n`;
 }

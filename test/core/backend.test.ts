@@ -21,7 +21,7 @@ test('where nobody is to be asked, or can be, it is exec, and the run says what 
   const never = { ...options, approval: 'never' } as const;
   assert.deepEqual(chooseBackend(never, { version: NEW, canAnswer: true }), exec);
   for (const [asked, version, canAnswer, why] of [
-    [options, NEW, false, /without a terminal; --approvals queue/],
+    [options, NEW, false, /without a terminal \(--approvals queue/],
     [{ ...options, backend: 'exec' }, NEW, true, /--backend exec cannot ask/],
     [options, 'codex-cli 0.79.9', true, /Codex 0\.79\.9 has no app-server that asks; it takes 0\.80/],
     [options, '/opt/agent', true, /\/opt\/agent is no Codex that is known to have an app-server/],

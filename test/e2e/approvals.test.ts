@@ -94,6 +94,12 @@ test('the document of approvals --json has the fields that its documentation sho
     (await asking.bench.run(['approvals'])).stdout,
     /dead\.md asked too, but its worker is dead: the next run goes on with it\n$/,
   );
+  await asking.kill('fix.md');
+  await asking.kill('move.md');
+  assert.match(
+    (await asking.bench.run(['approvals'])).stdout,
+    /^No agent asks anything here\.\n\n[^]*^dead\.md asked, but its worker /m,
+  );
 });
 
 test('the commands that are shown answer just that question, in every way that is offered', async (t) => {

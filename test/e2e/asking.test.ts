@@ -101,7 +101,10 @@ test('eight tasks in two terminals, five of which ask, are answered from a third
     const names = await bench.ls();
     return ['plain-1', 'plain-2', 'plain-3'].every((name) => names.includes(`done_exec_log-${name}.md.txt`));
   });
-  assert.match(await bench.read('needs-approval-leave.md'), /touch .*\/left/);
+  const notice = await bench.read('needs-approval-leave.md');
+  assert.match(notice, /touch .*\/left/);
+  // Typed in whatever directory it is read in.
+  assert.ok(notice.includes(`codex-worker approve ${bench.tasks}/leave.md --question `), notice);
   assert.match(await bench.read('needs-approval-double.md'), /\/one[^]*\/two|\/two[^]*\/one/);
   const several = await bench.run(['approve', 'double.md', '-y']);
   assert.equal(several.code, 2, several.stdout);
@@ -130,10 +133,11 @@ test('eight tasks in two terminals, five of which ask, are answered from a third
   for (const { by } of notes) assert.ok(by.user !== '' && by.host !== '' && by.pid > 0);
   const log = (name: string) => bench.read(`done_exec_log-${name}.md.txt`);
   assert.match(await log('leave'), /touch .*\/left[^]*approved by /);
+  assert.doesNotMatch(await log('leave'), /codex-worker approve/); // what is over is not answered any more
   assert.match(await log('patch'), /patched\.txt[^]*approved by /);
   assert.match(
     await log('remove'),
-    /rm -rf junk[^]*denied by [^]*Well then\.[^]*\nwarning: +declined: .*rm -rf junk/,
+    /rm -rf junk[^]*denied by [^]*Well then\.[^─]*─+\nwarning: +declined: .*rm -rf junk'\noutcome: /,
   );
   assert.match(await log('alone'), /nobody answered/);
   const { stdout } = await bench.run(['report', '--json', '-']);

@@ -206,3 +206,25 @@ test('what Codex refused inside a successful turn is a warning, said once', () =
   assert.equal(wordFor(judge(heard, 0)), 'succeeded');
   assert.equal(heard.sandboxComplaint, 'bwrap: No permission\nx', 'that is to be asked about');
 });
+
+test('what a person denied is one warning, whatever Codex says of it as well', () => {
+  const heard = new CodexListener();
+  const command = "/bin/bash -c 'rm x'";
+  heard.stderr('ERROR codex_core::tools::router: error=exec_command failed: Rejected("rejected by user")\n');
+  heard.denied({ kind: 'command', command });
+  heard.denied({ kind: 'file-changes', changes: [{ path: '/etc/x', change: 'add', diff: '' }] });
+  heard.stderr('ERROR codex_core::tools::router: error=exec_command failed: Rejected("rejected by user")\n');
+  heard.stderr('ERROR codex_core::tools::router: error=patch rejected by user\n');
+  heard.stderr('ERROR codex_core::tools::router: error=patch rejected; rejected by user approval settings\n');
+  for (const item of [
+    { type: 'command_execution', command, status: 'declined' },
+    { type: 'file_change', changes: [{ path: '/etc/x' }], status: 'declined' },
+  ])
+    heard.line(JSON.stringify({ type: 'item.completed', item }));
+  assert.deepEqual(heard.warnings, [
+    'exec_command failed: Rejected("rejected by user")', // before anybody was asked
+    `declined: ${command}`,
+    'a change was not applied: /etc/x',
+    'patch rejected; rejected by user approval settings',
+  ]);
+});

@@ -208,7 +208,7 @@ test('what agents have asked is counted by what became of it', () => {
   const last = (report: StatusReport) => statusText(report, VIEW).trimEnd().split('\n').at(-1);
   assert.equal(
     last({ ...report(), answers }),
-    '7 questions: 3 approved, 1 denied, 1 answered by a stop, 1 not answered in time, 1 withdrawn',
+    '7 questions: 3 approved, 1 denied, 1 denied and stopped, 1 not answered in time, 1 withdrawn',
   );
   assert.equal(
     last({ ...report(), answers: { ...NO_ANSWERS, asked: 1, approved: 1 } }),
