@@ -101,6 +101,7 @@ ask_next() { # the next of what it has to ask, or its work when that is all
 }
 
 answered() { # ID DECISION
+  case $dropped in *" $1:"*) return ;; esac # it was on its way when the turn ended
   case $open in
     *" $1:"*) ;;
     *) note told-unasked "$1 $2" && return ;;
@@ -116,6 +117,7 @@ answered() { # ID DECISION
   item completed "$command_item"
   say '{"method":"serverRequest/resolved","params":{"threadId":"'$thread'","requestId":'$1'},"emittedAtMs":0}' "$item"
   if [ "$2" = cancel ]; then
+    dropped=$open
     open=
     complete_turn interrupted null
   elif [ "$open" = ' ' ]; then
@@ -194,6 +196,7 @@ while IFS= read -r line; do
     *'"method":"turn/interrupt"'*)
       [ -z "$deaf" ] || continue
       stop_working
+      dropped=$open
       open=
       say '{"id":'"$id"',"result":{}}'
       complete_turn interrupted null

@@ -127,6 +127,20 @@ test(
   },
 );
 
+test('an answer that was on its way when another ended the turn is no fault', { skip }, async (t) => {
+  const { start, history } = await makeScene(t);
+  const { child, next, send, ended } = start('ask=one,two');
+  const request = 'item/commandExecution/requestApproval';
+  await next(request);
+  await next(request);
+  send({ id: 0, result: { decision: 'cancel' } });
+  send({ id: 1, result: { decision: 'accept' } });
+  assert.equal((await next('turn/completed')).params?.turn?.status, 'interrupted');
+  child.stdin.end();
+  await ended;
+  assert.deepEqual((await history()).slice(3), ['told fix.md X cancel one']);
+});
+
 test('a puppet asks as an app-server, and its test hears the answer', async (t) => {
   const puppets = await makePuppets(t);
   const { child, next, send, ended } = startTurn(t, puppets.env['CODEX_CMD'] ?? '', 'Fix it.', {
