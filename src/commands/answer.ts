@@ -4,8 +4,10 @@
  */
 import type { AnswerOptions } from '../core/answer-requests.ts';
 import { EnvironmentError, isStorageError, UsageError } from '../core/errors.ts';
+import type { AnswerNote } from '../core/journal-entry.ts';
 import { shellQuoted } from '../core/printable.ts';
 import { digestOf, idOf, type Answer, type Decision, type Question } from '../core/question.ts';
+import { describeAnswer } from '../core/question-text.ts';
 import type { AnswerOutcome, AnswerResult, OpenQuestion } from '../core/reports.ts';
 import type { Task } from '../core/task.ts';
 import { whoHears, type Hearer } from '../engine/open-questions.ts';
@@ -63,10 +65,22 @@ async function whyNothing(
   unheard: readonly Task[],
   id: string | undefined,
 ): Promise<string> {
+  const before = id === undefined ? undefined : await answerBefore(world, task, id);
+  if (before) return `asked ${id}, and that is over: ${describeAnswer(before)}`;
   if (open.length > 0) return `does not ask ${id}, or not any more`;
   if (unheard.length > 0) return 'asked, but its worker is dead: the next run goes on with it';
   const state = await lookAtState(world.files, task);
   return `asks nothing: it is ${state === 'in-progress' ? 'in progress, and waits for nobody' : state}`;
+}
+
+/** What became of a question that is open no longer, as the journal has it. */
+async function answerBefore(world: World, task: Task, id: string): Promise<AnswerNote | undefined> {
+  let last: AnswerNote | undefined;
+  const journal = new JournalReader(world.files, { path: task.directory }, (note) => {
+    if (note.task === task.name && note.digest.startsWith(id)) last = note;
+  });
+  await journal.read();
+  return last;
 }
 
 /** Of several those that nobody has answered; of what is answered the first, so that it can be said by whom. */

@@ -146,6 +146,10 @@ test('eight tasks in two terminals, five of which ask, are answered from a third
   await assertNothingIsLeft(stage);
   const late = await bench.run(['approve', 'leave.md', '-y']);
   assert.equal(late.code, 1, late.stdout + late.stderr);
+  const id = notes.find(({ task }) => task === 'remove.md')?.digest.slice(0, 6) ?? '';
+  const again = await bench.run(['approve', 'remove.md', '--question', id]);
+  assert.equal(again.code, 1, again.stdout);
+  assert.match(again.stderr, new RegExp(`^remove\\.md asked ${id}, and that is over: denied by .+ on .+\n$`));
 });
 
 test(
