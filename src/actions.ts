@@ -405,7 +405,7 @@ async function answerOne(verb: 'approve' | 'deny', { paths, bag, env, cwd }: Inv
   const options = answerOptions(verb, paths, bag);
   const { terminal, paint } = openPainted(env);
   const outcome = await answer({ ...options, cwd, env }, async (asked) => {
-    await needTerminal(env, `${verb} without --question`, '--yes');
+    await needTerminal(env, verb, '--yes');
     const view = {
       paint: createPaint(terminal.errColours),
       now: new Date(),

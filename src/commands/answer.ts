@@ -45,7 +45,8 @@ export async function answer(request: AnswerRequest, confirm: ConfirmAnswer): Pr
   refuseUnoffered(asked, decision);
   const before = await answers.standing(asked);
   if (before) return { kind: 'answered', asked, result: before };
-  if (isYes && id === undefined && !yes && !(await confirm(asked))) return { kind: 'not-confirmed' };
+  // Also where it is named: what was read before may have been forged, file and digits (a notice is a file of the task directory).
+  if (isYes && !yes && !(await confirm(asked))) return { kind: 'not-confirmed' };
   return { kind: 'answered', asked, result: await answers.give(asked, decision) };
 }
 

@@ -21,6 +21,9 @@ export function approvalsOptions(places: Places): ApprovalsOptions {
   return { patterns: patterns(places), json, interactive };
 }
 
+/** So many hexadecimal digits of a digest that nobody finds two questions with the same: 128 bits. */
+const UNFORGEABLE = 32;
+
 export interface AnswerOptions {
   readonly task: string;
   readonly decision: Decision;
@@ -51,7 +54,13 @@ export function answerOptions(
       `--question: got ${JSON.stringify(typed)}; allowed are the six digits that stand beside a question`,
       'codex-worker approvals shows them',
     );
-  return { task, decision: decisionOf(verb, bag), yes: flag(bag, 'yes'), ...(id !== undefined && { id }) };
+  const yes = flag(bag, 'yes');
+  if (yes && id !== undefined && id.length < UNFORGEABLE)
+    throw new UsageError(
+      `--yes: with --question it takes the whole digest, and got ${id.length} digits of it`,
+      'an agent can find another question that begins with the same few; without --yes it is shown first',
+    );
+  return { task, decision: decisionOf(verb, bag), yes, ...(id !== undefined && { id }) };
 }
 
 function decisionOf(verb: 'approve' | 'deny', bag: OptionBag): Decision {

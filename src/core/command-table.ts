@@ -281,13 +281,13 @@ const APPROVALS: CommandRow = {
 const APPROVE: CommandRow = {
   usage: 'approve <task> [options]',
   summary:
-    'Let an agent do what it asks. On a terminal all of it is shown first. 0: it was approved; 1: too late, or answered already.',
+    'Let an agent do what it asks. All of it is shown first, on a terminal. 0: it was approved; 1: too late, or answered already.',
   takesPaths: false,
   argument: 'task',
   options: [
     { flags: '--session', description: 'And the same again without asking, until its session ends' },
     QUESTION,
-    { flags: '-y, --yes', description: 'Do not show it and ask' },
+    { flags: '-y, --yes', description: 'Do not show it and ask; --question then takes the whole digest' },
   ],
   examples: [
     'codex-worker approve fix-auth.md                     what fix-auth.md asks, after a look at it',

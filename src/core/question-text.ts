@@ -5,7 +5,15 @@
 import { posix } from 'node:path';
 import { formatDuration } from './duration.ts';
 import { shellQuoted } from './printable.ts';
-import { idOf, type Answer, type Asked, type Decision, type FileChange, type Question } from './question.ts';
+import {
+  digestOf,
+  idOf,
+  type Answer,
+  type Asked,
+  type Decision,
+  type FileChange,
+  type Question,
+} from './question.ts';
 import { shellCall } from './shell-call.ts';
 import { unreachable } from './unreachable.ts';
 import { cut, folded, visible, visibleLines, type VisibleLine } from './visible.ts';
@@ -138,11 +146,18 @@ function whenAsked({ at }: Question, now: number): string {
 }
 
 /** What is typed to answer it so; `path` as in `HowToAnswer`. With `\x…` for everything that could not be seen between quotes. */
-export function answerCommand(question: Question, path: string, decision: Decision): string {
+export const answerCommand = (question: Question, path: string, decision: Decision): string =>
+  commandFor(path, decision, idOf(question));
+
+/** The same for a program that has read the question: bound to every word of it, and nobody is asked. */
+export const scriptCommand = (question: Question, path: string, decision: Decision): string =>
+  commandFor(path, decision, digestOf(question)) + (decision.startsWith('approve') ? ' --yes' : '');
+
+function commandFor(path: string, decision: Decision, id: string): string {
   const verb = decision.startsWith('approve') ? 'approve' : 'deny';
   const more = decision === 'approve-session' ? ' --session' : decision === 'stop' ? ' --stop' : '';
   const typed = shellQuoted(path.startsWith('-') ? `./${path}` : path, visible);
-  return `codex-worker ${verb} ${typed} --question ${idOf(question)}${more}`;
+  return `codex-worker ${verb} ${typed} --question ${id}${more}`;
 }
 
 const MEANINGS: Readonly<Record<Decision, string>> = {

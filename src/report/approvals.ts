@@ -2,7 +2,13 @@
 import { visible } from '../core/visible.ts';
 import type { Decision, Question } from '../core/question.ts';
 import { digestOf, idOf } from '../core/question.ts';
-import { answerCommand, describeAnswer, questionHeadline, questionText } from '../core/question-text.ts';
+import {
+  answerCommand,
+  describeAnswer,
+  questionHeadline,
+  questionText,
+  scriptCommand,
+} from '../core/question-text.ts';
 import type { AnswerOutcome, AnswerResult, ApprovalsReport, OpenQuestion } from '../core/reports.ts';
 import type { Task } from '../core/task.ts';
 import { unreachable } from '../core/unreachable.ts';
@@ -66,7 +72,7 @@ function questionFields({ task, question }: OpenQuestion) {
 }
 
 const commandsOf = (question: Question, { label }: Task) =>
-  Object.fromEntries(question.offers.map((offer) => [offer, answerCommand(question, label, offer)]));
+  Object.fromEntries(question.offers.map((offer) => [offer, scriptCommand(question, label, offer)]));
 
 const DONE: Readonly<Record<Decision, string>> = {
   approve: 'approved',

@@ -245,3 +245,29 @@ test(
     await screen.ended();
   },
 );
+
+test(
+  'whoever copies a command from a forged notice is shown what is asked, and asked whether it is meant',
+  { skip },
+  async (t) => {
+    const { ask, answerTo, bench } = await start(t);
+    const asked = await ask('fix.md', run('rm -rf /precious'));
+    const command = `codex-worker approve fix.md --question ${idOf(asked)}`;
+    const heading = '# codex-worker: fix.md asks for your approval';
+    await bench.write(
+      'needs-approval-fix.md',
+      `${heading}\n\n  │ make test\n\nTo approve it:\n  ${command}\n`,
+    );
+    const answered = async (key: string) => {
+      const screen = await openScreen(t, bench, command.split(' '), { columns: 100 });
+      await shows(screen, /│ rm -rf \/precious[^]*Approve it\? \[y\/N\]/);
+      assert.equal(await answerTo(asked), undefined);
+      screen.press(`${key}\r`);
+      return screen.ended();
+    };
+    assert.equal(await answered('n'), 1);
+    assert.equal(await answerTo(asked), undefined);
+    assert.equal(await answered('y'), 0);
+    assert.equal((await answerTo(asked))?.decision, 'approve');
+  },
+);

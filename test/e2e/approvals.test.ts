@@ -181,7 +181,10 @@ test('of several questions of a task one has to be named', async (t) => {
       `  codex-worker deny fix.md --question ${idOf(first)} --stop\n      run: rm -rf build\n` +
       `  codex-worker deny fix.md --question ${idOf(second)} --stop\n      run: make deploy\n`,
   );
-  assert.equal((await bench.run(['approve', 'fix.md', '--question', idOf(second).toUpperCase()])).code, 0);
+  assert.equal(
+    (await bench.run(['approve', 'fix.md', '-y', '--question', digestOf(second).toUpperCase()])).code,
+    0,
+  );
   assert.equal((await bench.run(['deny', 'fix.md'])).code, 0, 'only one is left');
   assert.equal((await asking.answerTo(second))?.decision, 'approve');
   assert.equal((await asking.answerTo(first))?.decision, 'deny');
@@ -213,6 +216,12 @@ test('what cannot be answered is said: what is not offered, another state, no su
     [['deny', '--', 'fix.md', 'done.md'], 2, /deny: got 2 tasks; it answers one/],
     [['deny', 'fix.md', '--question', 'abc'], 2, /--question: got "abc"; allowed are the six digits/],
     [['deny', 'fix.md', '--question', 'abcdef'], 1, /^fix\.md does not ask abcdef, or not any more$/],
+    [
+      ['approve', 'fix.md', '-y', '--question', idOf(asked)],
+      2,
+      /takes the whole digest, and got 6 digits of it\n {2}hint: an agent can find another question/,
+    ],
+    [['approve', 'fix.md', '--question', idOf(asked)], 2, /approve asks first, and there is no terminal/],
     [['approve', 'fix.md'], 2, /asks first, and there is no terminal to ask on\n {2}hint: --yes skips/],
     [['approvals', '--interactive'], 2, /is answered by keys, and there is no terminal/],
     [['approvals', '--interactive', '--json'], 2, /contradict each other/],
@@ -284,9 +293,9 @@ test('of two terminals that answer at the same moment exactly one has answered, 
   const winners = new Set<string>();
   for (let round = 0; round < 12; round++) {
     const asked = await asking.ask('fix.md');
-    const id = idOf(asked);
+    const id = digestOf(asked);
     const [yes, no] = await Promise.all([
-      asking.bench.run(['approve', 'fix.md', '--question', id]),
+      asking.bench.run(['approve', 'fix.md', '-y', '--question', id]),
       asking.bench.run(['deny', 'fix.md', '--question', id]),
     ]);
     assert.deepEqual(new Set([yes.code, no.code]), new Set([0, 1]), yes.stderr + no.stderr);

@@ -14,6 +14,7 @@ const QUEUE = ['--mode', 'workspace-write', '--approvals', 'queue', '--retries',
 interface Open {
   readonly task: string;
   readonly id: string;
+  readonly digest: string;
   readonly asked: object;
 }
 
@@ -115,7 +116,7 @@ test('eight tasks in two terminals, five of which ask, are answered from a third
   const [first, second] = ['/one', '/two'].map((file) => both.find(saying(file)));
   assert.ok(first && second);
   await answer(stage, 'deny', 'double.md', '--question', second.id);
-  await answer(stage, 'approve', 'double.md', '--question', first.id);
+  await answer(stage, 'approve', 'double.md', '-y', '--question', first.digest);
 
   for (const terminal of terminals) assert.equal((await terminal.ended()).code, 0);
   assert.deepEqual((await readdir(outside)).toSorted(), ['left', 'one', 'patched.txt']);
@@ -220,14 +221,14 @@ test(
       await bench.until('its agent is gone', async () => (await bench.agents()).length === 0);
     });
     const { bench, outside, asks } = stage;
-    const gone = await bench.run(['approve', 'leave.md', '--question', before.id]);
+    const gone = await bench.run(['approve', 'leave.md', '-y', '--question', before.digest]);
     assert.equal(gone.code, 1, gone.stdout + gone.stderr);
 
     const next = bench.start(QUEUE);
     const [anew] = await asks('leave.md');
     assert.ok(anew);
     assert.notEqual(anew.id, before.id);
-    const late = await bench.run(['approve', 'leave.md', '--question', before.id]);
+    const late = await bench.run(['approve', 'leave.md', '-y', '--question', before.digest]);
     assert.equal(late.code, 1, late.stdout + late.stderr);
     assert.equal(existsSync(`${outside}/left`), false);
     await answer(stage, 'approve', 'leave.md', '-y');
