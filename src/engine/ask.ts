@@ -5,13 +5,14 @@
  * While one is open, the clocks of the attempt stand still and its place is free for another. A question that is no longer
  * needed, since the attempt ends, is answered by us: from then on nobody else can, and nobody thinks that he had.
  */
+import { setMaxListeners } from 'node:events';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isStorageError } from '../core/errors.ts';
 import { answerNote } from '../core/answer-note.ts';
 import { DECISIONS, digestOf, type Answer, type Question } from '../core/question.ts';
 import { questionText } from '../core/question-text.ts';
-import { giveAnswer, readAnswer } from '../io/answer-file.ts';
+import { giveAnswer, openAnswers, readAnswer } from '../io/answer-file.ts';
 import { thisAnswerer } from '../io/answerer.ts';
 import type { AppServer, RequestId, ServerQuestion } from '../io/app-server.ts';
 import type { CodexListener } from '../io/codex-listener.ts';
@@ -26,6 +27,8 @@ const LOOK_EVERY_MS = 250;
 const MOST_LOOKS_IN_VAIN = 8;
 /** More than anybody reads; what cannot be read cannot be approved. */
 const MOST_CHARACTERS = 1_048_576;
+/** At once; with each of them the notice grows that is written anew for each. */
+const MOST_OPEN = 100;
 
 interface Open {
   readonly question: Question;
@@ -33,6 +36,13 @@ interface Open {
   readonly clock: AwakeClock;
   /** Codex no longer needs an answer. */
   isNeeded: boolean;
+}
+
+/** Of each question somebody listens: Node takes more than ten for a leak, and would say so on the terminal. */
+function wakeAll(): AbortController {
+  const wake = new AbortController();
+  setMaxListeners(0, wake.signal);
+  return wake;
 }
 
 export class Questions {
@@ -46,8 +56,13 @@ export class Questions {
   readonly #attended = new Set<Promise<void>>();
   #count = 0;
   #hasPlace = true;
+  /** It has asked for a place, for all answers that wait for one. */
+  #taking: Promise<void> | undefined;
+  /** One at a time: of two, the older could be written last. And one that has not begun yet is for all who want one. */
+  #noticed: Promise<void> = Promise.resolve();
+  #nextNotice: Promise<void> | undefined;
   readonly #over = new AbortController();
-  #wake = new AbortController();
+  #wake = wakeAll();
   #failure: unknown;
 
   constructor(
@@ -75,7 +90,8 @@ export class Questions {
       at: world.now().getTime(),
       offers: DECISIONS,
     };
-    if (JSON.stringify(question).length > MOST_CHARACTERS || !order.answers) {
+    const isTooMuch = this.#open.size >= MOST_OPEN || JSON.stringify(question).length > MOST_CHARACTERS;
+    if (isTooMuch || !order.answers) {
       this.#heard.warn('declined: its agent asked for more than anybody could read');
       return this.#server.decide(id, 'deny');
     }
@@ -137,7 +153,8 @@ export class Questions {
     if (!open.isNeeded || this.#isOver) return;
     if (answer.decision === 'stop') this.stoppedBy = answer;
     if (answer.decision === 'deny') this.#heard.denied(question.asked);
-    await this.#takePlace();
+    // While it waits for a person with something else, what it may run already is no reason to keep others waiting.
+    if (this.#open.size === 0) await this.#takePlace();
     this.#server.decide(id, answer.decision);
   }
 
@@ -156,6 +173,7 @@ export class Questions {
       if (!open.isNeeded || this.#isOver || isLate) {
         const how = isLate && open.isNeeded && !this.#isOver ? 'timeout' : 'withdrawn';
         const own = this.#ownAnswer(open, how);
+        await openAnswers(world.files, folder); // somebody may have removed it
         const given = await giveAnswer(world.files, folder, own);
         if (given.kind === 'given') return own;
         if (given.by) return this.#asMeant(open, given.by); // somebody was faster
@@ -190,7 +208,18 @@ export class Questions {
     };
   }
 
-  async #notice(): Promise<void> {
+  #notice(): Promise<void> {
+    if (this.#nextNotice) return this.#nextNotice;
+    const written = this.#noticed.then(() => {
+      this.#nextNotice = undefined;
+      return this.#writeNotice();
+    });
+    this.#nextNotice = written;
+    this.#noticed = written.catch(() => {}); // heard by whoever waits for it
+    return written;
+  }
+
+  async #writeNotice(): Promise<void> {
     const { world, order } = this.#running;
     const { directory, task } = order;
     const open = [...this.#open.values()].map(({ question }) => question);
@@ -211,7 +240,7 @@ export class Questions {
   }
 
   #leavePlace(): void {
-    if (!this.#hasPlace) return;
+    if (!this.#hasPlace) return; // or it waits for one just now
     this.#hasPlace = false;
     this.#running.ports.tell({ kind: 'place', is: 'left' });
   }
@@ -219,8 +248,10 @@ export class Questions {
   /** Resolves when it may go on; or when the attempt ends, and it does not matter any more. */
   async #takePlace(): Promise<void> {
     if (this.#hasPlace) return;
+    this.#taking ??= Promise.resolve(this.#running.ports.takePlace?.(this.#over.signal));
+    await this.#taking;
+    this.#taking = undefined;
     this.#hasPlace = true;
-    await this.#running.ports.takePlace?.(this.#over.signal);
   }
 
   get #isOver(): boolean {
@@ -229,6 +260,6 @@ export class Questions {
 
   #look(): void {
     this.#wake.abort();
-    if (!this.#isOver) this.#wake = new AbortController();
+    if (!this.#isOver) this.#wake = wakeAll();
   }
 }

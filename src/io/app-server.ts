@@ -247,6 +247,8 @@ export class AppServer {
   }
 
   #requested(id: RequestId, method: string, params: Fields): AgentEvent[] {
+    // What comes after the end, or twice, has no answer: an attempt would wait for a person with nothing to come of it.
+    if (this.#isOver || this.#asked.has(id)) return [];
     const question = this.#questionIn(id, method, params);
     if (question) {
       this.#asked.add(id);

@@ -258,3 +258,20 @@ test('the thread that a line says was begun is found in it', () => {
   assert.equal(threadIn('{"method":"thread/started"}'), undefined);
   assert.equal(threadIn('thread/started'), undefined);
 });
+
+test('what is asked after the end of the turn, or twice under one id, is put to nobody', () => {
+  const { tells, asked, said } = begun();
+  const ask = (id: number) =>
+    tells({
+      id,
+      method: 'item/commandExecution/requestApproval',
+      params: { threadId: 'a-thread', itemId: 'an-item', command: 'make', cwd: '/project' },
+    });
+  ask(0);
+  ask(0);
+  assert.equal(asked.length, 1);
+  tells({ method: 'turn/completed', params: { threadId: 'a-thread', turn: { status: 'completed' } } });
+  const before = said.length;
+  ask(1);
+  assert.deepEqual([asked.length, said.length], [1, before]);
+});

@@ -70,7 +70,7 @@ test('a forged question is answered as what it is, and never as the one that it 
   await bench.write(file, JSON.stringify(forged));
   const { stdout } = await bench.run(['approvals']);
   assert.match(stdout, /│ ls/);
-  assert.equal((await bench.run(['approve', 'fix.md', '--question', idOf(real), '-y'])).code, 1);
+  assert.equal((await bench.run(['approve', 'fix.md', '--question', digestOf(real), '-y'])).code, 1);
   assert.equal(await asking.answerTo(real), undefined, 'the digits of the real one are of the real one');
   assert.equal((await bench.run(['approve', 'fix.md', '-y'])).code, 0);
   assert.equal((await asking.answerTo(real))?.digest, digestOf(forged));
