@@ -31,6 +31,7 @@ import { versionOf } from '../io/codex-tool.ts';
 import { discover, type Discovery } from '../io/discovery.ts';
 import { openTaskDirectory } from '../io/file-system.ts';
 import { lookAt } from '../io/files.ts';
+import { realDirectory } from '../io/real-directory.ts';
 import { removeIdentityFile } from '../io/break-right.ts';
 import type { Listing, TaskDirectory } from '../io/task-directory.ts';
 import { cleanStale } from './clean.ts';
@@ -256,7 +257,8 @@ async function placeForAnswers({ files }: World, { options, env }: RunRequest): 
   const folder = answersFolder(env);
   await openAnswers(files, folder);
   const within = await answersWithin(files, folder, options, env);
-  if (within === undefined) return folder;
+  // Without links: an agent may be able to make one of them lead to a folder of its own.
+  if (within === undefined) return (await realDirectory(files, folder)) ?? folder;
   throw new EnvironmentError(
     `agents could answer their own questions: ${folder} is in ${within}, where they may write`,
     'set XDG_STATE_HOME to a directory that they may not write in, or --approval never',

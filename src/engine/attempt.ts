@@ -35,7 +35,7 @@ import { isStillThere } from '../io/real-directory.ts';
 import { isSayable } from '../io/ran-with.ts';
 import { mirrorStandIn } from '../io/result-log.ts';
 import { temporaryPath } from '../io/task-directory.ts';
-import { answersWithin } from './answers-reach.ts';
+import { answersWithin, rootAround } from './answers-reach.ts';
 import { spentIn } from './accounting.ts';
 import { checkWork } from './check-work.ts';
 import { claimTask } from './claim-task.ts';
@@ -53,6 +53,8 @@ import type { World } from './world.ts';
 
 /** How long app-server may take to end a turn and what it has left running. */
 const SAY_GOODBYE_MS = 1_000;
+const COULD_ANSWER =
+  'agents could answer their own questions: the configuration of Codex (sandbox_workspace_write.writable_roots) lets them write where answers are kept; set XDG_STATE_HOME to a directory that they may not write in, or --approval never';
 
 export async function runAttempt(world: World, order: AttemptOrder, ports: AttemptPorts): Promise<Outcome> {
   const { files } = world;
@@ -72,13 +74,11 @@ export async function runAttempt(world: World, order: AttemptOrder, ports: Attem
     // Its settings are those of these very bytes, or it is read again.
     if (prompt.matter !== order.matter) return { kind: 'skipped', reason: 'task-changed' };
     const within =
-      order.isPlaced &&
-      order.answers &&
-      (await answersWithin(files, order.answers.folder, order.settings, ports.env));
+      order.answers && (await answersWithin(files, order.answers.folder, order.settings, ports.env));
     if (within)
       return {
         kind: 'refused',
-        why: `has a cwd in which its agent could answer its own questions: ${within}`,
+        why: `has a cwd or a mode with which its agent could answer its own questions: ${within}`,
       };
     const history = await readHistory(files, directory, task.name, world.now());
     const againInMs = waitLeft(history, world.now());
@@ -311,6 +311,8 @@ async function runChild(running: Running, heard: CodexListener): Promise<Attempt
     if (unkillable.length > 0) return { kind: 'unkillable', pids: unkillable };
     const problem = await sandbox.problem();
     if (problem) return { kind: 'environment', problem };
+    if (talk?.isRefused())
+      return { kind: 'environment', problem: { kind: 'storage', message: COULD_ANSWER } };
     return judgeEnd(exit, heard, {
       order,
       thread,
@@ -341,20 +343,29 @@ function converse(running: Running, heard: CodexListener, watchdog: Watchdog): T
       hangUp: () => void child.input?.end(),
       ask: (question) => questions.ask(question),
       settled: (id) => questions.settled(id),
+      mayWriteIn: (roots) => {
+        const { answers } = order;
+        isRefused =
+          answers !== undefined && policy !== 'never' && rootAround(answers.folder, roots) !== undefined;
+        return !isRefused;
+      },
       limits: (said) => {
         heard.limits = asRateLimits(said, running.world.now().getTime(), heard.limits) ?? heard.limits;
         ports.tell({ kind: 'limits', said });
       },
     },
   );
+  let isRefused = false;
   const questions = new Questions(running, heard, server, watchdog);
   child.gently = () => server.end(SAY_GOODBYE_MS);
-  return { server, questions };
+  return { server, questions, isRefused: () => isRefused };
 }
 
 interface Talk {
   readonly server: AppServer;
   readonly questions: Questions;
+  /** By us: its agent could have answered its own questions. */
+  readonly isRefused: () => boolean;
 }
 
 /** Asked for a thread that it cannot find by name, Codex begins a new one, which knows nothing of the task. */

@@ -45,6 +45,8 @@ export interface ServerPorts {
   readonly ask: (question: ServerQuestion) => void;
   /** It no longer needs an answer. */
   readonly settled: (id: RequestId) => void;
+  /** Whether it may go on, where its sandbox lets an agent write in these directories beside its own. */
+  readonly mayWriteIn: (roots: readonly string[]) => boolean;
   /** The limits of the account, as it says them. */
   readonly limits: (limits: unknown) => void;
 }
@@ -176,7 +178,14 @@ export class AppServer {
       approvalPolicy: policy === 'granular' ? ON_FAILURE : policy,
       ...(model === 'inherit' ? {} : { model }),
     };
-    const opened = ({ thread: found }: Fields) => this.#opened(textOf(fieldsOf(found)['id']));
+    const opened = ({ thread: found, sandbox }: Fields) => {
+      const roots = fieldsOf(sandbox)['writableRoots'];
+      const isFine = this.#ports.mayWriteIn(
+        Array.isArray(roots) ? roots.filter((root) => typeof root === 'string') : [],
+      );
+      if (isFine) this.#opened(textOf(fieldsOf(found)['id']));
+      else this.#hangUp();
+    };
     if (thread === undefined) this.#call('thread/start', params, opened);
     else this.#call('thread/resume', { threadId: thread, ...params }, opened);
   }

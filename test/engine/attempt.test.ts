@@ -87,6 +87,8 @@ test('a task whose own cwd has the folder of the answers in it is refused: its a
   const ended = await outcome;
   assert.match(ended.kind === 'refused' ? ended.why : ended.kind, /could answer its own questions: \//);
   assert.deepEqual(markers(), []);
+  const { isPlaced: _, ...ofRun } = more; // by a mode of its own, where the run is read-only and trusts its tasks
+  assert.equal((await attemptWith(t, realFiles, ofRun).outcome).kind, 'refused');
   const reads = { ...more, settings: { ...more.settings, mode: 'read-only' } } as const;
   assert.equal((await attemptWith(t, realFiles, reads).outcome).kind, 'succeeded');
 });

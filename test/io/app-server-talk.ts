@@ -40,6 +40,7 @@ export function play(request: { thread?: string | undefined; policy?: Policy } =
       hangUp: () => void (isOver = true),
       ask: (question) => void asked.push(question),
       settled: (id) => void settled.push(id),
+      mayWriteIn: (roots) => !roots.includes('/answers'),
       limits: (one) => void limits.push(one),
     },
   );

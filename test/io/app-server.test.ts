@@ -275,3 +275,14 @@ test('what is asked after the end of the turn, or twice under one id, is put to 
   ask(1);
   assert.deepEqual([asked.length, said.length], [1, before]);
 });
+
+test('a thread whose agent may write where it must not is not begun', () => {
+  for (const root of ['/answers', '/other']) {
+    const { tells, said, hungUp } = play();
+    tells({ id: 1, result: {} });
+    const sandbox = { type: 'workspaceWrite', writableRoots: ['/work', root] };
+    tells({ id: 2, result: { thread: { id: 'a-thread' }, sandbox } });
+    const isBegun = said.some(({ method }) => method === 'turn/start');
+    assert.deepEqual([isBegun, hungUp()], root === '/other' ? [true, false] : [false, true]);
+  }
+});
