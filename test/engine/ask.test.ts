@@ -50,7 +50,7 @@ async function make(t: TestContext, timeoutMs?: number) {
   } as unknown as Running;
   const questions = new Questions(
     running,
-    { warn: (what: string) => heard.push(what) } as unknown as CodexListener,
+    { warn: (what: string) => heard.push(what), denied: () => {} } as unknown as CodexListener,
     { decide: (id, decision) => void decided.push([id, decision]) },
     { hold: () => {}, goOn: () => {} },
   );
