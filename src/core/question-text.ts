@@ -167,12 +167,18 @@ const MEANINGS: Readonly<Record<Decision, string>> = {
   stop: 'To deny it and end the attempt:',
 };
 
+/** To Codex "the same" is the same command in the same place; of changes it is the same files, whatever is written into them. */
+const meaningOf = (decision: Decision, { asked }: Question) =>
+  decision === 'approve-session' && asked.kind === 'file-changes'
+    ? 'To approve it, and whatever it writes into the same files in its session:'
+    : MEANINGS[decision];
+
 /** A command is one line, however long: it is there to be copied. */
 function answersText(question: Question, path: string): string[] {
   const order = ['approve', 'approve-session', 'deny', 'stop'] as const;
   return order.flatMap((decision) =>
     question.offers.includes(decision)
-      ? [MEANINGS[decision], `  ${answerCommand(question, path, decision)}`]
+      ? [meaningOf(decision, question), `  ${answerCommand(question, path, decision)}`]
       : [],
   );
 }

@@ -6,12 +6,16 @@ interface ShellCall {
   readonly script: string;
 }
 
+/** Where the system keeps its shells. One from elsewhere may be the agent's own work, and is the first thing to be seen. */
+const SHELL = String.raw`(?:/(?:usr/(?:local/)?|opt/homebrew/)?bin/)?(?:ba|z)?sh`;
+const CALL = new RegExp(`^(${SHELL} -l?c) (.+)$`, 's');
+
 /**
  * Only a line that Codex would have written so for that script; any other is no shell call, and is to be read as it is. So two lines
  * never give the same call.
  */
 export function shellCall(line: string): ShellCall | undefined {
-  const [, shell, word] = /^((?:\/[\w./-]+\/)?(?:ba|z)?sh -l?c) (.+)$/s.exec(line) ?? [];
+  const [, shell, word] = CALL.exec(line) ?? [];
   if (shell === undefined || word === undefined) return undefined;
   const script = unquoted(word);
   return script !== undefined && quoted(script) === word ? { shell, script } : undefined;

@@ -53,6 +53,7 @@ interface Note {
   readonly task: string;
   readonly decision: string;
   readonly how: string;
+  readonly digest: string;
   readonly by: { readonly user: string; readonly host: string; readonly pid: number };
 }
 

@@ -250,3 +250,21 @@ test('no two questions are shown alike', () => {
     { numRuns: 5_000 },
   );
 });
+
+test('in a question a shell that is not of the system is part of what is asked', () => {
+  const lines = (shell: string) => textOf(asks(`${shell} -lc 'ls -la'`)).join('\n');
+  assert.match(lines('/bin/bash'), /this command with \/bin\/bash -lc, in \/project:\n\n {4}│ ls -la\n/);
+  for (const shell of ['/tmp/x/bash', '/project/bin/sh', '/usr/bin/../../tmp/bash', '/opt/bin/zsh']) {
+    assert.match(lines(shell), /this command line, in \/project:/);
+    assert.ok(lines(shell).includes(`│ ${shell} -lc 'ls -la'`), shell);
+    assert.equal(questionHeadline(asks(`${shell} -lc ls`)), `run: ${shell} -lc ls`);
+  }
+});
+
+test('in a question "for the session" says what Codex takes for the same', () => {
+  const changes = [{ path: '/etc/x', change: 'update', diff: '' }] as const;
+  const offers = ['approve-session'] as const;
+  const text = textOf(asks({ kind: 'file-changes', changes }, { offers }));
+  assert.ok(text.includes('To approve it, and whatever it writes into the same files in its session:'));
+  assert.ok(textOf(asks('make', { offers })).includes('To approve it, and the same again in its session:'));
+});
