@@ -12,7 +12,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isErrno } from '../../../src/core/errors.ts';
-import { idOf, type Decision, type Question } from '../../../src/core/question.ts';
+import { digestOf, type Decision, type Question } from '../../../src/core/question.ts';
 import { unreachable } from '../../../src/core/unreachable.ts';
 import type { RunningCli } from '../../rig/cli.ts';
 import { kill, partsWith, stateOf } from '../../rig/processes.ts';
@@ -152,8 +152,8 @@ class People {
 
   /** Where the words make no difference, their digest is of none (without.mjs). */
   #idOf(question: Question): string {
-    if (this.#terminals.round.control !== 'shown-words') return idOf(question);
-    return createHash('sha256').update(`${question.claim}.${question.n}`).digest('hex').slice(0, 6);
+    if (this.#terminals.round.control !== 'shown-words') return digestOf(question);
+    return createHash('sha256').update(`${question.claim}.${question.n}`).digest('hex');
   }
 
   /** Whether there was something to do it to. */
