@@ -197,7 +197,7 @@ async function drainTasks(
   if (!isAsListed) listings.clear(); // large, and no longer true
   using drain = new Drain({
     onDrain: () => {
-      emit({ kind: 'draining', running: coordinator.running });
+      emit({ kind: 'draining', running: coordinator.running, asking: coordinator.asking });
       coordinator.wake();
     },
     onAbort: (signal) => {

@@ -140,7 +140,8 @@ export type RunEvent =
       readonly why: InVain;
       readonly tasks: readonly Task[];
     }
-  | { readonly kind: 'draining'; readonly running: number }
+  /** `asking` of what runs waits for an answer. */
+  | { readonly kind: 'draining'; readonly running: number; readonly asking: number }
   | { readonly kind: 'aborting'; readonly running: number; readonly signal: string }
   | { readonly kind: 'stopped'; readonly problem: EnvironmentProblem }
   | { readonly kind: 'dispatch-ended'; readonly why: DispatchEnd; readonly running: number }

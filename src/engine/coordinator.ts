@@ -64,6 +64,8 @@ export class Coordinator {
   /** Claims that a living worker thread of this process works on. */
   readonly #inHand = new Set<ClaimId>();
   readonly #attempts = new Set<Promise<void>>();
+  /** How many questions of an attempt are open; those that have none are not in it. */
+  readonly #questions = new Map<ClaimId, number>();
   /** Attempts that have their answer, and no place to go on. */
   readonly #wantPlace = new Map<ClaimId, Place>();
   readonly #reapings = new Set<Promise<void>>();
@@ -184,6 +186,11 @@ export class Coordinator {
 
   get running(): number {
     return this.#attempts.size;
+  }
+
+  /** How many of them wait for an answer of a person. */
+  get asking(): number {
+    return this.#questions.size;
   }
 
   /** How many attempts were asked for at once. */
@@ -311,6 +318,7 @@ export class Coordinator {
     } finally {
       this.#inHand.delete(order.claim);
       this.#wantPlace.delete(order.claim);
+      this.#questions.delete(order.claim);
     }
     await this.#foldIn(task, order.claim, place, outcome);
   }
@@ -416,8 +424,10 @@ export class Coordinator {
       case 'notice':
         return emit({ kind: 'notice', message: news.message });
       case 'question':
+        this.#asks(order.claim, 1);
         return emit({ kind: 'question', task, question: news.question, digest: news.digest });
       case 'answered':
+        this.#asks(order.claim, -1);
         return emit({ kind: 'answered', task, question: news.question, answer: news.answer });
       case 'place':
         if (news.is === 'wanted') this.#wantPlace.set(order.claim, place);
@@ -429,6 +439,12 @@ export class Coordinator {
       default:
         return unreachable(news);
     }
+  }
+
+  #asks(claim: ClaimId, more: 1 | -1): void {
+    const open = (this.#questions.get(claim) ?? 0) + more;
+    if (open > 0) this.#questions.set(claim, open);
+    else this.#questions.delete(claim);
   }
 
   #crashed(task: Task, error: unknown): Outcome {

@@ -196,7 +196,7 @@ class ConsoleReporter {
     if (how && how.policy !== 'never')
       this.#unlessQuiet(
         dim(
-          `approval ${options.approval}: agents ask before they do more; codex-worker approvals shows what`,
+          `approval ${options.approval}: agents ask for what their mode does not allow; codex-worker approvals shows it`,
         ),
       );
     if (options.config) this.#unlessQuiet(dim(`settings: ${configNote(options.config)}`));
@@ -378,6 +378,13 @@ export function isUrgent(event: RunEvent): event is UrgentEvent {
   return ['draining', 'aborting', 'stopped', 'dispatch-ended', 'paused'].includes(event.kind);
 }
 
+/** What runs may wait for the very person who wants it to end. */
+function whoAsks(asking: number, paths: readonly string[]): string {
+  if (asking === 0) return '';
+  const command = ['codex-worker approvals', ...paths.map((path) => printable(shellPath(path)))].join(' ');
+  return ` (${asking} of them ${asking === 1 ? 'waits' : 'wait'} for your answer: ${command})`;
+}
+
 /** What the person at the keyboard has to know now, whatever the format and the detail of the rest. */
 export function urgent(event: UrgentEvent, paint: Paint, paths: readonly string[]): string {
   switch (event.kind) {
@@ -386,7 +393,7 @@ export function urgent(event: UrgentEvent, paint: Paint, paths: readonly string[
         `${paint.yellow('Shutting down gracefully:')} ` +
         (event.running === 0
           ? 'nothing runs, and nothing else is started.\n'
-          : `waiting for ${plural(event.running, 'running task')}, starting no other. ` +
+          : `waiting for ${plural(event.running, 'running task')}${whoAsks(event.asking, paths)}, starting no other. ` +
             `Ctrl-C again gives ${event.running === 1 ? 'it' : 'them'} back at once.\n`)
       );
     case 'aborting':

@@ -23,7 +23,7 @@
  *   reaped            task…, owner{host, pid}, result{kind, …}
  *   held              task…, why, hint
  *   left-waiting      on{task…}, why failed|refused|given-back|held, tasks[{task…}]: those come after that one, and stay pending
- *   draining          running
+ *   draining          running, asking
  *   aborting          running, signal
  *   stopped           problem{kind, message, hint}
  *   dispatch-ended    why{kind, message, hint}, running
@@ -112,7 +112,7 @@ function fieldsOf(event: RunEvent): object {
     case 'left-waiting':
       return { on: taskFields(event.on), why: event.why, tasks: event.tasks.map(taskFields) };
     case 'draining':
-      return { running: event.running };
+      return { running: event.running, asking: event.asking };
     case 'aborting':
       return { running: event.running, signal: event.signal };
     case 'stopped':

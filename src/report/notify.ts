@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { RunEvent } from '../core/event.ts';
 import { describeProblem } from '../core/failure.ts';
 import type { Audience, Notification } from '../core/notification.ts';
-import { headline, printable } from '../core/printable.ts';
+import { headline, printable, shellPath } from '../core/printable.ts';
 import { unreachable } from '../core/unreachable.ts';
 import { describePause, plural } from './wording.ts';
 
@@ -32,6 +32,8 @@ export class Notifier {
   #isPaused = false;
   /** Questions that nobody has answered. */
   #waiting = 0;
+  /** The directory of the last task that asked: a command that is told has to work where it is read. */
+  #askedIn = '';
   #toldOfQuestionsAt = Number.NEGATIVE_INFINITY;
   #isToBeTold = false;
 
@@ -76,6 +78,7 @@ export class Notifier {
         return this.#tell('finished', `finished with exit code ${exitCode}: ${sum}`, { exitCode });
       }
       case 'question':
+        this.#askedIn = event.task.directory;
         return this.#asked();
       case 'answered':
         this.#waiting = Math.max(0, this.#waiting - 1);
@@ -149,7 +152,7 @@ export class Notifier {
   /** No word of what is asked: it is an agent's. */
   #tellOfQuestions(to: Audience): void {
     const waiting = this.#waiting;
-    const text = `${plural(waiting, 'question')} of agents ${waiting === 1 ? 'waits' : 'wait'} for an answer: codex-worker approvals`;
+    const text = `${plural(waiting, 'question')} of agents ${waiting === 1 ? 'waits' : 'wait'} for an answer: codex-worker approvals ${shellPath(this.#askedIn)}`;
     this.#tell('question', text, { waiting }, to);
   }
 

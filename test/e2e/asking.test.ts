@@ -52,6 +52,7 @@ interface Note {
   readonly kind: string;
   readonly task: string;
   readonly decision: string;
+  readonly digest: string;
   readonly how: string;
   readonly digest: string;
   readonly by: { readonly user: string; readonly host: string; readonly pid: number };

@@ -138,7 +138,7 @@ describe('how much is said', () => {
     assert.equal(
       line(started(3)),
       '3 tasks · o4-mini · read-only · 4 at once · codex-cli 0.169.0\n' +
-        'approval on-request: agents ask before they do more; codex-worker approvals shows what\n',
+        'approval on-request: agents ask for what their mode does not allow; codex-worker approvals shows it\n',
     );
     const declined = { backend: 'exec', policy: 'never', note: 'approval on-request: \u001b[2Jno' } as const;
     assert.match(line({ ...started(3), how: declined }), /\napproval on-request: \\x1b\[2Jno\n/);
@@ -195,9 +195,14 @@ describe('how much is said', () => {
   });
 
   test('what interrupts a run goes to standard error, even when quiet', () => {
-    const { out, err } = said([{ kind: 'draining', running: 2 }], 'quiet');
+    const { out, err } = said([{ kind: 'draining', running: 2, asking: 0 }], 'quiet');
     assert.equal(out, '');
-    assert.match(err, /^Shutting down gracefully: waiting for 2 running tasks/);
+    assert.match(err, /^Shutting down gracefully: waiting for 2 running tasks, /);
+    const asked = said([{ kind: 'draining', running: 2, asking: 1 }], 'quiet', { paths: ['a b'] });
+    assert.match(
+      asked.err,
+      /2 running tasks \(1 of them waits for your answer: codex-worker approvals 'a b'\), /,
+    );
   });
 });
 

@@ -220,7 +220,7 @@ test('nothing is foreseen before something has been measured, nor while nothing 
   state.note(asks('b.md'), 41 * SECOND);
   assert.doesNotMatch(view(state, 41).join('\n'), /left/, 'a person has to answer first');
   state.note(answered(asks('b.md')), 41 * SECOND);
-  state.note({ kind: 'draining', running: 1 }, 41 * SECOND);
+  state.note({ kind: 'draining', running: 1, asking: 0 }, 41 * SECOND);
   assert.doesNotMatch(view(state, 41).join('\n'), /left/);
 });
 

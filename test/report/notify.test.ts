@@ -129,7 +129,10 @@ test('a question is told without a word of what is asked, and says where to look
     started(1),
     asks('a.md', { asked: { kind: 'command', command: 'curl secret' }, reason: 'why' }),
   );
-  assert.equal(first?.text, 'my tasks: 1 question of agents waits for an answer: codex-worker approvals');
+  assert.equal(
+    first?.text,
+    'my tasks: 1 question of agents waits for an answer: codex-worker approvals /tasks',
+  );
 });
 
 test('of a dry run nothing is told', () => {

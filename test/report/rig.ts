@@ -175,7 +175,7 @@ export const EVERY_EVENT: readonly RunEvent[] = [
     why: 'its lock file is damaged',
     hint: 'codex-worker clean --force g.md',
   },
-  { kind: 'draining', running: 2 },
+  { kind: 'draining', running: 2, asking: 0 },
   { kind: 'aborting', running: 1, signal: 'SIGINT' },
   { kind: 'stopped', problem: { kind: 'model-refused', model: 'o4-mini', message: 'not supported' } },
   {
