@@ -340,7 +340,10 @@ function converse(running: Running, heard: CodexListener, watchdog: Watchdog): T
     heard,
     {
       send: (line) => void child.input?.write(`${line}\n`),
-      hangUp: () => void child.input?.end(),
+      hangUp: () => {
+        child.input?.end();
+        child.dismiss();
+      },
       ask: (question) => questions.ask(question),
       settled: (id) => questions.settled(id),
       mayWriteIn: (roots) => {

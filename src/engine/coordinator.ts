@@ -250,7 +250,12 @@ export class Coordinator {
       if (this.#wouldPassCeiling()) return;
       this.#standings.move(task, { kind: 'running' });
       this.#deps.pauses.began(task);
-      this.#track(this.#attempts, this.#attempt(task, this.#level.begin(now, this.#world.random())));
+      const place = this.#level.begin(now, this.#world.random());
+      const attempt = this.#attempt(task, place).finally(() => {
+        this.#level.end(place); // also where it ends by a bug: others that have their answer wait for it
+        this.#givePlaces();
+      });
+      this.#track(this.#attempts, attempt);
     }
   }
 

@@ -30,6 +30,8 @@ import { COOKIE, LADDER, signalGroup, sweep } from './sweep.ts';
 const STDIO_GRACE_MS = 2_000;
 /** After what it was told, how long it may take to go by itself. */
 const GENTLE_MS = 2_000;
+/** The same where nobody is in a hurry: what its commands have left may take a moment to end. */
+const GOES_WITHIN_MS = 10_000;
 
 /** `$0` of the gate's shell: its own complaints begin with it, and nothing that Codex says does. */
 export const GATE_NAME = 'codex-worker-gate';
@@ -162,6 +164,17 @@ export class GatedChild {
     this.#endedBy ??= why;
     this.#ending ??= this.#climbDown();
     return this.#ending;
+  }
+
+  /** It was told to go; if it does not, it is ended by the ladder, and for no other reason. */
+  dismiss(graceMs = GOES_WITHIN_MS): void {
+    this.#ending ??= this.#unlessGone(graceMs);
+  }
+
+  async #unlessGone(graceMs: number): Promise<void> {
+    if (await this.#exitsWithin(graceMs)) return;
+    this.gently = undefined; // all was said
+    await this.#climbDown();
   }
 
   get endedBy(): EndReason | undefined {

@@ -39,8 +39,10 @@ export function judgeExit(
     readonly mustSpeak?: boolean;
   },
 ): Judgement {
-  if (exit.kind === 'signalled') return failed({ kind: 'signalled', signal: exit.signal });
-  const { code } = exit;
+  const isOver = heard.turnCompleted || heard.turnFailed !== undefined || heard.startFailed !== undefined;
+  const saidAll = mustSpeak && isOver; // a server that would not go then was ended for that
+  if (exit.kind === 'signalled' && !saidAll) return failed({ kind: 'signalled', signal: exit.signal });
+  const code = exit.kind === 'exited' ? exit.code : 0;
   if (code === 0 && heard.didNothing(spentBefore))
     return { kind: 'limited', limit: { class: 'limited', message: DID_NOTHING } };
   if (code === 0 && (heard.turnCompleted || !(heard.spokeJson || mustSpeak))) return { kind: 'succeeded' };

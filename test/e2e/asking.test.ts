@@ -54,7 +54,6 @@ interface Note {
   readonly decision: string;
   readonly digest: string;
   readonly how: string;
-  readonly digest: string;
   readonly by: { readonly user: string; readonly host: string; readonly pid: number };
 }
 

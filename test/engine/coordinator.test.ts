@@ -1,6 +1,7 @@
 /** The loop of a run, with attempts that the test plays. */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { EnvironmentError } from '../../src/core/errors.ts';
 import type { RunEvent } from '../../src/core/event.ts';
 import { NO_USAGE, type Outcome } from '../../src/core/outcome.ts';
 import { markerOf, type Task } from '../../src/core/task.ts';
@@ -151,4 +152,22 @@ test('who has kept its place while it waited for a person goes on at once, past 
   );
   await run;
   assert.deepEqual(went, ['1.md', '0.md']);
+});
+
+test('an attempt that ends by a bug gives its place to one that has its answer', async (t) => {
+  const went: string[] = [];
+  const { run } = makeRun(t, 2, 1, async ({ name }, tell, placed) => {
+    if (name === '1.md') {
+      await moment();
+      throw new EnvironmentError('no attempt can begin here', 'none');
+    }
+    tell({ kind: 'place', is: 'left' }); // the other begins
+    await moment();
+    tell({ kind: 'place', is: 'wanted' });
+    await placed;
+    went.push(name);
+    return SUCCESS;
+  });
+  await assert.rejects(run, /no attempt can begin here/);
+  assert.deepEqual(went, ['0.md']);
 });

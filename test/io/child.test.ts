@@ -12,7 +12,11 @@ import { eventually, scratch } from '../rig/scratch.ts';
 const linux = { skip: process.platform === 'linux' ? false : 'reads /proc' };
 
 /** A child that would run `script` in a directory of the test's own; whatever is left of it goes with the test. */
-async function gated(t: TestContext, script: string, more: { prompt?: string; command?: string } = {}) {
+async function gated(
+  t: TestContext,
+  script: string,
+  more: { prompt?: string; command?: string; isServer?: boolean } = {},
+) {
   const directory = scratch(t);
   const claim = newClaimId();
   writeFileSync(`${directory}/prompt`, more.prompt ?? 'the prompt');
@@ -24,7 +28,7 @@ async function gated(t: TestContext, script: string, more: { prompt?: string; co
       workingDirectory: directory,
       env: { PATH: process.env['PATH'], DIR: directory },
       claim,
-      stdin,
+      ...(more.isServer ? {} : { stdin }),
     },
     realProcesses,
   );
@@ -343,4 +347,49 @@ test('a short program’s outputs and code are told, and so is why it did not st
   assert.ok(performance.now() - started < 2_500, 'a grandchild that holds the output kept us waiting');
   assert.equal((await run('yes | head -c 1000000')).stdout.length, 65_536);
   assert.deepEqual(await run('cat'), { code: 0, stdout: '', stderr: '' });
+});
+
+describe('a child that is talked to', () => {
+  test('hears what is said, and goes when it is told to', async (t) => {
+    const { child, output } = await gated(t, 'read -r word; echo "heard $word"; cat; exit 7', {
+      isServer: true,
+    });
+    child.go();
+    child.input?.write('hello\n');
+    child.input?.end();
+    child.dismiss();
+    const { exit } = await child.finish();
+    assert.deepEqual(exit, { kind: 'exited', code: 7 });
+    assert.equal(await output, 'heard hello\n');
+  });
+
+  test(
+    'is ended when it is told to go and does not, without SIGINT, and for no reason of ours',
+    linux,
+    async (t) => {
+      const script =
+        'trap "echo int" INT; trap "echo term; exit 5" TERM; echo on >"$DIR/on"; while :; do sleep 0.1; done';
+      const { child, appears, output } = await gated(t, script, { isServer: true });
+      child.go();
+      await appears('on');
+      child.input?.end();
+      child.dismiss(50);
+      const { exit } = await child.finish();
+      assert.deepEqual(exit, { kind: 'exited', code: 5 });
+      assert.equal(await output, 'term\n');
+    },
+  );
+
+  test('is spoken to before any signal', async (t) => {
+    const { child, output } = await gated(t, 'trap "echo term" TERM; cat; echo over', { isServer: true });
+    child.gently = () => {
+      child.input?.end('goodbye\n');
+      return Promise.resolve();
+    };
+    child.go();
+    await child.end('interrupted');
+    const { exit } = await child.finish();
+    assert.equal(exit.kind, 'ended-by-us');
+    assert.equal(await output, 'goodbye\nover\n');
+  });
 });

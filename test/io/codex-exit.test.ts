@@ -116,6 +116,19 @@ test('success is exit 0 and a completed turn; nothing less, and not the absence 
   );
 });
 
+test('an app-server that had said all, and had to be ended, is judged by what it said; else by its end', () => {
+  const server = { model: '', codex: CODEX, now: new Date(), mustSpeak: true };
+  const ended = { kind: 'signalled', signal: 'SIGKILL' } as const;
+  const completed = { type: 'turn.completed' };
+  assert.equal(judgeExit(ended, heardFrom(completed), server).kind, 'succeeded');
+  const limit = { type: 'turn.failed', error: { message: 'rate limit exceeded: x' } };
+  assert.equal(judgeExit(ended, heardFrom(limit), server).kind, 'limited');
+  const begun = judgeExit(ended, heardFrom({ type: 'turn.started' }), server);
+  assert.equal(wordFor(begun), 'signalled');
+  // What says nothing has done nothing, whatever its code is.
+  assert.equal(judgeExit({ kind: 'exited', code: 0 }, heardFrom(), server).kind, 'failed');
+});
+
 test('a command of the user’s own that speaks no JSON is judged by its exit code, whatever it says', () => {
   for (const said of ['usage limit', 'Not logged in', 'error: status 401', 'The model does not exist']) {
     const heard = new CodexListener();
