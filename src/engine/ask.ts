@@ -16,13 +16,15 @@ import { giveAnswer, openAnswers, readAnswer } from '../io/answer-file.ts';
 import { thisAnswerer } from '../io/answerer.ts';
 import type { AppServer, RequestId, ServerQuestion } from '../io/app-server.ts';
 import type { CodexListener } from '../io/codex-listener.ts';
-import { removeQuestion, writeNotice, writeQuestion } from '../io/question-file.ts';
+import { isWritten, removeQuestion, writeNotice, writeQuestion } from '../io/question-file.ts';
 import { AwakeClock } from './awake-clock.ts';
 import type { Running } from './conclude.ts';
 import type { Watchdog } from './watchdog.ts';
 
 /** Between two looks for an answer, ms. */
 const LOOK_EVERY_MS = 250;
+/** After so many it is looked whether the question is still there. */
+const LOOKS_BETWEEN_FILES = 8;
 /** At the name of an answer that is taken by none. */
 const MOST_LOOKS_IN_VAIN = 8;
 /** More than anybody reads; what cannot be read cannot be approved. */
@@ -165,7 +167,7 @@ export class Questions {
     const folder = answers?.folder ?? '';
     let waitedMs = 0;
     let looksInVain = 0;
-    for (;;) {
+    for (let looks = 1; ; looks++) {
       const answer = await readAnswer(world.files, folder, claim, open.question.n);
       if (answer) return this.#asMeant(open, answer);
       waitedMs = open.clock.read().awakeMs;
@@ -182,8 +184,16 @@ export class Questions {
         await sleep(LOOK_EVERY_MS);
         continue;
       }
+      if (looks % LOOKS_BETWEEN_FILES === 0) await this.#writeAgain(open.question);
       await sleep(LOOK_EVERY_MS, undefined, { signal: this.#wake.signal }).catch(() => {});
     }
+  }
+
+  /** `.codex-worker` may be removed at any time; a question that nobody can find would wait for ever. */
+  async #writeAgain(question: Question): Promise<void> {
+    const { world, order } = this.#running;
+    if (!(await isWritten(world.files, order.directory, question)))
+      await writeQuestion(world.files, order.directory, world.me, question);
   }
 
   /** Who saw other words has not answered this question. */

@@ -80,6 +80,11 @@ export async function writeQuestion(
   }
 }
 
+/** Whether the file of a question is where it was put; somebody may have removed it, or the whole folder. */
+export async function isWritten(files: Files, directory: Place, { claim, n }: Question): Promise<boolean> {
+  return (await lookAt(files, `${folderOf(directory)}/${nameOf(claim, n)}`)) !== undefined;
+}
+
 /** A whole file under a name that the janitor knows what to do with; the path. */
 async function writeDraft(
   files: Files,

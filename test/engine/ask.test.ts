@@ -1,6 +1,6 @@
 /** The questions of one attempt, without an agent: what it asks is said here, and so is what it was told. */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { digestOf, type Answer, type Decision, type Question } from '../../src/core/question.ts';
 import { Questions } from '../../src/engine/ask.ts';
@@ -17,7 +17,7 @@ import { makeClaim, makeMachine } from './machine.ts';
 const ASKED = {
   id: 7 as RequestId,
   asked: { kind: 'command', command: 'rm -rf build' },
-  workingDirectory: '/work',
+  workingDirectory: '/code',
 } as const;
 
 async function make(t: TestContext, timeoutMs?: number) {
@@ -86,6 +86,22 @@ test('a question that nobody answers in time is declined, and nobody can answer 
   assert.equal(answers[0]?.how, 'timeout');
   const given = await giveAnswer(realFiles, folder, answerTo(asked));
   assert.deepEqual(given, { kind: 'taken', by: answers[0] });
+  await questions.close();
+});
+
+test('a question whose folder was removed is written again, and can be answered', async (t) => {
+  const { machine, folder, questions, question, isDecided } = await make(t);
+  questions.ask(ASKED);
+  const asked = await question();
+  rmSync(`${machine.directory.path}/.codex-worker/questions`, { recursive: true });
+  await eventually(
+    'it is there again',
+    () =>
+      machine.ls('.codex-worker').includes('questions') && machine.ls('.codex-worker/questions').length === 1,
+  );
+  assert.deepEqual(await readQuestions(realFiles, machine.directory), [asked]);
+  await giveAnswer(realFiles, folder, answerTo(asked));
+  assert.deepEqual(await isDecided(), [7, 'approve']);
   await questions.close();
 });
 
