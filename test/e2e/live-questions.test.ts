@@ -151,7 +151,7 @@ test(
     const [, command = ''] = await screen.until(
       'the notice says how',
       async () =>
-        /^ {2}codex-worker (approve c\.md .*\w{6})$/m.exec(
+        /^ {2}codex-worker (approve \S*c\.md .*\w{6})$/m.exec(
           await bench.read('needs-approval-c.md').catch(() => ''),
         ) ?? undefined,
     );
