@@ -200,3 +200,13 @@ test('while a person is waited for no time of an attempt passes, neither its own
   assert.equal(other.pass(59_000), undefined);
   assert.equal(other.pass(2_000)?.why, 'timed-out');
 });
+
+test('what an agent says while a person is waited for keeps it alive no longer than what it says otherwise', () => {
+  const { watch, pass } = watched({ idleTimeoutMs: MINUTE });
+  watch.hold();
+  assert.equal(pass(60 * MINUTE), undefined);
+  watch.heard();
+  watch.goOn();
+  assert.equal(pass(58_000), undefined);
+  assert.equal(pass(4_000)?.why, 'idle');
+});
